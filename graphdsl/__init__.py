@@ -1,0 +1,3 @@
+"""Worked solutions for small neural networks and computation graphs."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,98 @@
+"""Expression -> shape, or the arguments that quarrel; computes no value."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from graphdsl.expr import (
+    Array,
+    Call,
+    Cases,
+    Element,
+    Expr,
+    IndexedSum,
+    Number,
+    Partial,
+    Power,
+    Product,
+    Quotient,
+    Relation,
+    ShapeMistake,
+    Sum,
+    Symbol,
+)
+from graphdsl.numbers import Shape
+
+
+def shape_of(expr: Expr) -> Shape:
+    """The shape of an expression whose symbols carry theirs; raises ShapeMistake where arguments do not fit."""
+    match expr:
+        case Number() | Partial() | Relation() | Element():
+            return ()
+        case Symbol() | Array():
+            return expr.shape
+        case Sum():
+            return _sum_shape(tuple(map(shape_of, expr.terms)))
+        case Product():
+            return _one_shape(tuple(map(shape_of, expr.factors)), "multiply")
+        case Quotient():
+            return _one_shape((shape_of(expr.numerator), shape_of(expr.denominator)), "divide")
+        case Power():
+            return _power_shape(shape_of(expr.base), shape_of(expr.exponent))
+        case Call():
+            attributes = dict(expr.attributes)
+            shapes = tuple(map(shape_of, expr.arguments))
+            if expr.operation.elementwise:
+                return _one_shape(shapes, f"take `{expr.operation.name}` of")
+            return expr.operation.shape(shapes, attributes)
+        case IndexedSum():
+            return shape_of(expr.body)
+        case Cases():
+            return shape_of(expr.otherwise)
+        case _:
+            assert_never(expr)
+
+
+def spoken(shape: Shape) -> str:
+    """A shape in the user's words."""
+    match shape:
+        case ():
+            return "a number"
+        case (n,):
+            return f"a vector of {n}"
+        case (m, n):
+            return f"a {m}×{n} matrix"
+        case _:
+            return "an array of shape " + "×".join(map(str, shape))
+
+
+def _one_shape(shapes: tuple[Shape, ...], verb: str) -> Shape:
+    """The shape that all arrays among the arguments share; numbers go with anything."""
+    found: int | None = None
+    for i, shape in enumerate(shapes):
+        if not shape:
+            continue
+        if found is not None and shapes[found] != shape:
+            raise ShapeMistake(f"cannot {verb} {spoken(shapes[found])} and {spoken(shape)}", (found, i))
+        found = i if found is None else found
+    return () if found is None else shapes[found]
+
+
+def _sum_shape(shapes: tuple[Shape, ...]) -> Shape:
+    """As equal shapes, but a vector also joins each row of a matrix."""
+    matrices = [i for i, shape in enumerate(shapes) if len(shape) == 2]
+    if not matrices:
+        return _one_shape(shapes, "add")
+    rows_wide = shapes[matrices[0]]
+    for i, shape in enumerate(shapes):
+        if shape and shape != rows_wide and shape != rows_wide[1:]:
+            hint = "a vector is added to each row of a matrix; `column + row` never makes a matrix"
+            mistake = f"cannot add {spoken(rows_wide)} and {spoken(shape)}"
+            raise ShapeMistake(mistake, (matrices[0], i), hint if len(shape) == 1 else "")
+    return rows_wide
+
+
+def _power_shape(base: Shape, exponent: Shape) -> Shape:
+    if exponent:
+        raise ShapeMistake(f"an exponent is a number, not {spoken(exponent)}", (1,))
+    return base

@@ -1,0 +1,114 @@
+"""The closed document: sections, paragraphs, derivations, tables, figures, notes; holds expressions and words, never markup or digits chosen for a format."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from graphdsl.diagram import Diagram
+from graphdsl.expr import Expr, Relation
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Words, as they are to be read."""
+
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Strong:
+    """Words that stand out."""
+
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Math:
+    """A formula within a line of words."""
+
+    expr: Expr
+
+
+Inline = Text | Strong | Math
+Inlines = tuple[Inline, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    words: Inlines
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a derivation: a chain of members, and the reason that holds for it (or nothing)."""
+
+    chain: Relation
+    reason: Inlines = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Derivation:
+    """Lines whose first relation signs stand under each other. `anchor` is the key of what is derived."""
+
+    lines: tuple[Line, ...]
+    anchor: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A ruled table; cells are words or formulas; `numeric` columns align at the decimal mark."""
+
+    head: tuple[Inlines, ...]
+    rows: tuple[tuple[Inlines, ...], ...]
+    numeric: tuple[bool, ...]
+    caption: Inlines = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A drawing that belongs to the text; `alt` says in words what it shows."""
+
+    diagram: Diagram
+    caption: Inlines
+    alt: str
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A line of a list: a term and what is said of it."""
+
+    term: Inlines
+    words: Inlines
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A quiet box: what is given, the conventions that hold, a remark in passing."""
+
+    kind: Literal["given", "conventions", "remark"]
+    title: Inlines
+    items: tuple[Item, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A headed part; sections nest one deep."""
+
+    title: Inlines
+    blocks: tuple[Block, ...]
+    anchor: str = ""
+
+
+Block = Section | Paragraph | Derivation | Table | Figure | Note
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A worked solution. `colophon` is the small print that closes it: rounding, checks, version."""
+
+    title: str
+    subtitle: Inlines
+    blocks: tuple[Block, ...]
+    colophon: Inlines
+    language: str = "en"

@@ -1,0 +1,457 @@
+"""The algebra: the closed set of expression nodes that is parsed, computed, differentiated and printed; knows no operation by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import Literal, Protocol, TypeVar
+
+from graphdsl.diagnostics import Span
+from graphdsl.names import Ink, ink_of
+from graphdsl.numbers import Arithmetic, Shape, Tensor
+
+N = TypeVar("N")
+
+Sign = Literal["=", "≈", "<", "≤", ">", "≥", "≠"]
+Attribute = int | str | Decimal | tuple[int, ...]
+Attributes = Mapping[str, Attribute]
+
+_span = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A numeral. `quantity` names the computed quantity whose value it is; a given number has None.
+
+    `exact` is False where digits were rounded off on the way to the value. Until the figures are chosen, `value`
+    holds every carried digit; afterwards just the digits that are printed.
+    """
+
+    value: Decimal
+    exact: bool = True
+    quantity: str | None = None
+    span: Span | None = _span
+
+
+@dataclass(frozen=True, slots=True)
+class Symbol:
+    """A name. `parts` are the names of a tensor's entries, row by row, where they have names of their own."""
+
+    key: str
+    shape: Shape = ()
+    ink: Ink = field(default=None, compare=False, repr=False)  # type: ignore[assignment]
+    parts: tuple[Symbol, ...] | None = field(default=None, compare=False, repr=False)
+    span: Span | None = _span
+
+    def __post_init__(self) -> None:
+        if self.ink is None:
+            object.__setattr__(self, "ink", ink_of(self.key))
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """Terms; a difference has a term that is a product with -1 in front."""
+
+    terms: tuple[Expr, ...]
+    span: Span | None = _span
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """Factors, of which at most one is not a scalar; a leading -1 is a minus sign."""
+
+    factors: tuple[Expr, ...]
+    span: Span | None = _span
+
+
+@dataclass(frozen=True, slots=True)
+class Quotient:
+    numerator: Expr
+    denominator: Expr
+    span: Span | None = _span
+
+
+@dataclass(frozen=True, slots=True)
+class Power:
+    """A power whose exponent holds no names; one that does is a call."""
+
+    base: Expr
+    exponent: Expr
+    span: Span | None = _span
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """An operation on arguments; `attributes` are its settings (axis, stride, slope), never expressions."""
+
+    operation: Operation
+    arguments: tuple[Expr, ...]
+    attributes: tuple[tuple[str, Attribute], ...] = ()
+    span: Span | None = _span
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """An entry of a tensor; indices count from 1 and may be symbols bound by an indexed sum."""
+
+    of: Expr
+    index: tuple[Expr, ...]
+    span: Span | None = _span
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedSum:
+    """The sum of `body` for index = low … high."""
+
+    index: Symbol
+    low: int
+    high: int
+    body: Expr
+    span: Span | None = _span
+
+
+@dataclass(frozen=True, slots=True)
+class Cases:
+    """The value of the first branch whose condition holds, else `otherwise`."""
+
+    branches: tuple[tuple[Expr, Relation], ...]
+    otherwise: Expr
+    span: Span | None = _span
+
+
+@dataclass(frozen=True, slots=True)
+class Array:
+    """A vector or matrix written out, row by row."""
+
+    shape: Shape
+    entries: tuple[Expr, ...]
+    span: Span | None = _span
+
+
+@dataclass(frozen=True, slots=True)
+class Partial:
+    """∂of/∂wrt. `local`: of the formula of `of` as it stands, its other names held fixed; else along every path.
+
+    `marked` local derivatives say so on the page, because `of` depends on `wrt` along other paths too.
+    """
+
+    of: Expr
+    wrt: Expr
+    local: bool = False
+    marked: bool = False
+    span: Span | None = _span
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A chain: members[0] signs[0] members[1] signs[1] …"""
+
+    members: tuple[Expr, ...]
+    signs: tuple[Sign, ...]
+    span: Span | None = _span
+
+
+Expr = (
+    Number
+    | Symbol
+    | Sum
+    | Product
+    | Quotient
+    | Power
+    | Call
+    | Element
+    | IndexedSum
+    | Cases
+    | Array
+    | Partial
+    | Relation
+)
+
+
+# Notations: the nine ways in which a call is written.
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionNotation:
+    """name(x, y); `name` as it stands in text, upright on the page, `primes` for its derivative."""
+
+    name: str
+    primes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PrefixNotation:
+    """A sign before its argument."""
+
+    sign: str
+    precedence: int
+
+
+@dataclass(frozen=True, slots=True)
+class InfixNotation:
+    """A sign between its arguments."""
+
+    sign: str
+    precedence: int
+
+
+@dataclass(frozen=True, slots=True)
+class FractionNotation:
+    """First argument over the second."""
+
+
+@dataclass(frozen=True, slots=True)
+class RadicalNotation:
+    """A root sign over the argument."""
+
+
+@dataclass(frozen=True, slots=True)
+class FencesNotation:
+    """The arguments between fences, as |x| or ‖x‖."""
+
+    left: str
+    right: str
+
+
+@dataclass(frozen=True, slots=True)
+class SuperscriptNotation:
+    """`base` raised to the argument (e^x); the argument with a `mark` on it (Aᵀ); or the first to the second (a^x)."""
+
+    base: str = ""
+    mark: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptedNotation:
+    """name with an attribute as its subscript: softmax over rows, a logarithm with its base."""
+
+    name: str
+    attribute: str
+
+
+@dataclass(frozen=True, slots=True)
+class BigOperatorNotation:
+    """A large sign before its argument, the index beneath."""
+
+    sign: str
+
+
+Notation = (
+    FunctionNotation
+    | PrefixNotation
+    | InfixNotation
+    | FractionNotation
+    | RadicalNotation
+    | FencesNotation
+    | SuperscriptNotation
+    | SubscriptedNotation
+    | BigOperatorNotation
+)
+
+
+class Compute(Protocol):
+    """The stable computation of an operation on values."""
+
+    def __call__(
+        self, arithmetic: Arithmetic[N], arguments: tuple[Tensor[N], ...], attributes: Attributes, /
+    ) -> Tensor[N]: ...
+
+
+class Sides(Protocol):
+    """On which side of its kinks each argument lies; 0 stands for "on the kink"."""
+
+    def __call__(
+        self, arithmetic: Arithmetic[N], arguments: tuple[Tensor[N], ...], attributes: Attributes, /
+    ) -> tuple[int, ...]: ...
+
+
+ShapeRule = Callable[[tuple[Shape, ...], Attributes], Shape]
+Formula = Callable[[tuple[Expr, ...], Attributes], Expr]
+Pullbacks = Callable[[tuple[Expr, ...], Attributes, Expr, Expr], tuple["Expr | None", ...]]
+ElementRule = Callable[[tuple[Expr, ...], Attributes, tuple[Expr, ...]], Expr]
+
+
+class ShapeMistake(Exception):
+    """Arguments whose shapes do not fit; `quarrel` are the positions of the arguments that disagree."""
+
+    def __init__(self, message: str, quarrel: tuple[int, ...] = (), hint: str = ""):
+        self.message = message
+        self.quarrel = quarrel
+        self.hint = hint
+        super().__init__(message)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Operation:
+    """A row of the table of operations: everything that any floor knows of one of them.
+
+    shape: shapes of the arguments -> shape of the output, or ShapeMistake.
+    formula: the definition as an expression; the page prints it, and it is computed where `compute` is missing.
+    compute: a stable computation, tested equal to the formula.
+    pullbacks: (arguments, attributes, output, upstream) -> for each argument upstream · ∂output/∂argument, summed
+        over the output's entries; None where it does not depend on that argument.
+    element: (arguments, attributes, index) -> that entry of the output as a scalar expression; elementwise rows
+        have none, they act on the entries.
+    sides: where its kinks are, for an operation that is not smooth.
+    """
+
+    name: str
+    notation: Notation
+    arity: tuple[int, int | None]
+    shape: ShapeRule
+    pullbacks: Pullbacks
+    formula: Formula | None = None
+    compute: Compute | None = None
+    element: ElementRule | None = None
+    sides: Sides | None = None
+    elementwise: bool = False
+    attributes: tuple[str, ...] = ()
+    source: str = ""
+
+    def __repr__(self) -> str:
+        return f"<{self.name}>"
+
+
+ZERO = Number(Decimal(0))
+ONE = Number(Decimal(1))
+MINUS_ONE = Number(Decimal(-1))
+
+
+def number(value: int | str | Decimal) -> Number:
+    """A given number."""
+    return Number(Decimal(value))
+
+
+def add(*terms: Expr) -> Expr:
+    """The sum of the terms, flat; one term stays itself."""
+    flat = tuple(t for term in terms for t in (term.terms if isinstance(term, Sum) else (term,)))
+    return flat[0] if len(flat) == 1 else Sum(flat)
+
+
+def multiply(*factors: Expr) -> Expr:
+    """The product of the factors, flat; one factor stays itself."""
+    flat = tuple(f for factor in factors for f in (factor.factors if isinstance(factor, Product) else (factor,)))
+    return flat[0] if len(flat) == 1 else Product(flat)
+
+
+def negate(x: Expr) -> Expr:
+    """−x."""
+    return multiply(MINUS_ONE, x)
+
+
+def subtract(a: Expr, b: Expr) -> Expr:
+    """a − b."""
+    return add(a, negate(b))
+
+
+def equals(*members: Expr) -> Relation:
+    """The chain m0 = m1 = …"""
+    signs: list[Sign] = ["="] * (len(members) - 1)
+    return Relation(members, tuple(signs))
+
+
+def children(expr: Expr) -> tuple[Expr, ...]:
+    """The nodes directly below, in the order in which `with_children` takes them back."""
+    match expr:
+        case Number() | Symbol():
+            return ()
+        case Sum():
+            return expr.terms
+        case Product():
+            return expr.factors
+        case Quotient():
+            return (expr.numerator, expr.denominator)
+        case Power():
+            return (expr.base, expr.exponent)
+        case Call():
+            return expr.arguments
+        case Element():
+            return (expr.of, *expr.index)
+        case IndexedSum():
+            return (expr.body,)
+        case Cases():
+            return (*(part for branch in expr.branches for part in branch), expr.otherwise)
+        case Array():
+            return expr.entries
+        case Partial():
+            return (expr.of, expr.wrt)
+        case Relation():
+            return expr.members
+
+
+def with_children(expr: Expr, new: tuple[Expr, ...]) -> Expr:
+    """The same node over other children."""
+    if all(a is b for a, b in zip(children(expr), new, strict=True)):
+        return expr
+    match expr:
+        case Number() | Symbol():
+            return expr
+        case Sum():
+            return replace(expr, terms=new)
+        case Product():
+            return replace(expr, factors=new)
+        case Quotient():
+            return replace(expr, numerator=new[0], denominator=new[1])
+        case Power():
+            return replace(expr, base=new[0], exponent=new[1])
+        case Call():
+            return replace(expr, arguments=new)
+        case Element():
+            return replace(expr, of=new[0], index=new[1:])
+        case IndexedSum():
+            return replace(expr, body=new[0])
+        case Cases():
+            pairs = zip(new[:-1:2], new[1:-1:2], strict=True)
+            return replace(expr, branches=tuple(_branch(*pair) for pair in pairs), otherwise=new[-1])
+        case Array():
+            return replace(expr, entries=new)
+        case Partial():
+            return replace(expr, of=new[0], wrt=new[1])
+        case Relation():
+            return replace(expr, members=new)
+
+
+def _branch(value: Expr, condition: Expr) -> tuple[Expr, Relation]:
+    assert isinstance(condition, Relation), "a condition stays a relation"
+    return value, condition
+
+
+def rewrite(expr: Expr, change: Callable[[Expr], Expr]) -> Expr:
+    """The tree with `change` applied to every node, from the leaves up."""
+    return change(with_children(expr, tuple(rewrite(child, change) for child in children(expr))))
+
+
+def substitute(expr: Expr, values: Mapping[str, Expr]) -> Expr:
+    """The tree with symbols replaced by key; partial derivatives keep their names."""
+    match expr:
+        case Symbol():
+            return values.get(expr.key, expr)
+        case Partial():
+            return expr
+        case _:
+            return with_children(expr, tuple(substitute(child, values) for child in children(expr)))
+
+
+def walk(expr: Expr) -> Iterator[Expr]:
+    """Every node of the tree, each before its children, from left to right."""
+    stack = [expr]
+    while stack:
+        node = stack.pop()
+        yield node
+        stack.extend(reversed(children(node)))
+
+
+def symbols(expr: Expr) -> dict[str, Symbol]:
+    """The names that occur, by key, in the order of their first occurrence; bound indices are not names."""
+    bound = {node.index.key for node in walk(expr) if isinstance(node, IndexedSum)}
+    found: dict[str, Symbol] = {}
+    for node in walk(expr):
+        if isinstance(node, Symbol) and node.key not in bound:
+            found.setdefault(node.key, node)
+    return found
+
+
+def has_names(expr: Expr) -> bool:
+    """Whether any name occurs, so that the expression is not of numerals only."""
+    return any(isinstance(node, Symbol | Partial) for node in walk(expr))

@@ -1,0 +1,65 @@
+"""A name as typed -> the name that it is compared by, and its ink: base, subscript, accent; knows no formats."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from functools import lru_cache
+
+from graphdsl.numbers import Shape
+
+GREEK = {
+    "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ε", "zeta": "ζ", "eta": "η", "theta": "θ",
+    "iota": "ι", "kappa": "κ", "lambda": "λ", "mu": "μ", "nu": "ν", "xi": "ξ", "pi": "π", "rho": "ρ", "sigma": "σ",
+    "tau": "τ", "phi": "φ", "chi": "χ", "psi": "ψ", "omega": "ω",
+    "Gamma": "Γ", "Delta": "Δ", "Theta": "Θ", "Lambda": "Λ", "Xi": "Ξ", "Pi": "Π", "Sigma": "Σ", "Phi": "Φ",
+    "Psi": "Ψ", "Omega": "Ω",
+}  # fmt: skip
+ACCENTS = ("hat", "bar", "tilde", "dot")
+
+
+@dataclass(frozen=True, slots=True)
+class Ink:
+    """How a name looks: a base (a letter or a word), a subscript, a superscript, an accent, primes."""
+
+    base: str
+    sub: str = ""
+    sup: str = ""
+    accent: str = ""
+    primes: int = 0
+
+
+@lru_cache(maxsize=4096)
+def canonical(name: str) -> str:
+    """What a name is compared by: NFKC, Greek words as their letters, primes as '."""
+    text = unicodedata.normalize("NFKC", name.replace("′", "'").replace("’", "'"))
+    return re.sub(r"[^\W\d_]+", lambda m: GREEK.get(m[0], m[0]), text)
+
+
+_PARTS = re.compile(r"(?P<base>[^\W\d_]+)(?P<digits>\d*)(?P<rest>(?:_\w*)?)(?P<primes>'*)$")
+
+
+@lru_cache(maxsize=4096)
+def ink_of(name: str) -> Ink:
+    """The default look: a trailing number is a subscript, `_` opens one, hat, bar, tilde and dot are accents."""
+    text = canonical(name)
+    match = _PARTS.match(text)
+    if match is None:
+        return Ink(text)
+    rest = [part for part in match["rest"].split("_") if part]
+    accent = rest.pop(0) if rest and rest[0] in ACCENTS else ""
+    sub = ",".join([match["digits"], *rest] if match["digits"] else rest)
+    return Ink(match["base"], sub, "", accent, len(match["primes"]))
+
+
+def indexed(ink: Ink, index: Shape) -> Ink:
+    """The look of a tensor's entry: its index joins the subscript, with commas where an index has two digits."""
+    digits = ("," if max(index, default=0) > 9 else "").join(str(i) for i in index)
+    sub = f"{ink.sub},{digits}" if ink.sub else digits
+    return Ink(ink.base, sub, ink.sup, ink.accent, ink.primes)
+
+
+def entry_key(key: str, index: Shape) -> str:
+    """The key of a tensor's entry: `W[2,1]`; of a scalar, its own."""
+    return f"{key}[{','.join(map(str, index))}]" if index else key

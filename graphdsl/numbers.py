@@ -1,0 +1,360 @@
+"""Literals -> numbers, their arithmetic, their rounding and their digits; knows no names and no formulas."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from decimal import (
+    ROUND_DOWN,
+    ROUND_HALF_EVEN,
+    ROUND_HALF_UP,
+    Context,
+    Decimal,
+    DivisionByZero,
+    Inexact,
+    InvalidOperation,
+    Overflow,
+)
+from itertools import product as index_product
+from typing import Generic, Literal, NamedTuple, Protocol, TypeVar
+
+N = TypeVar("N")
+
+Shape = tuple[int, ...]
+"""The shape of a tensor: () is a scalar, (n,) a vector, (m, n) a matrix of m rows."""
+
+PRECISION = 50
+"""Significant digits of the default arithmetic."""
+
+LARGEST_EXPONENT = 400
+"""A value of 10**400 or more is a diagnostic."""
+
+MOST_LITERAL_DIGITS = 50
+MOST_OPERAND_DIGITS = 12
+
+
+class NumberMistake(Exception):
+    """An operation has no value here (division by zero, ln of 0, overflow); says why in the user's words."""
+
+    def __init__(self, message: str, hint: str = ""):
+        self.message = message
+        self.hint = hint
+        super().__init__(message)
+
+
+class Num(NamedTuple):
+    """A carried number; `exact` says that the digits are the whole value, nothing was rounded off on the way."""
+
+    value: Decimal
+    exact: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor(Generic[N]):
+    """Numbers in a shape, row by row."""
+
+    shape: Shape
+    flat: tuple[N, ...]
+
+    @property
+    def item(self) -> N:
+        """The one entry of a scalar."""
+        (entry,) = self.flat
+        return entry
+
+    def at(self, index: Shape) -> N:
+        """The entry at an index that counts from 1."""
+        return self.flat[flat_index(self.shape, index)]
+
+
+def scalar(value: N) -> Tensor[N]:
+    """A single number as a tensor of shape ()."""
+    return Tensor((), (value,))
+
+
+def flat_index(shape: Shape, index: Shape) -> int:
+    """The place of an index (from 1) in the row-by-row order."""
+    place = 0
+    for extent, i in zip(shape, index, strict=True):
+        place = place * extent + (i - 1)
+    return place
+
+
+def indices(shape: Shape) -> list[Shape]:
+    """All indices (from 1) of a shape, row by row."""
+    return list(index_product(*(range(1, extent + 1) for extent in shape)))
+
+
+def size(shape: Shape) -> int:
+    """How many entries a shape has."""
+    return math.prod(shape)
+
+
+class Arithmetic(Protocol[N]):
+    """How numbers are computed and carried; every evaluation takes one."""
+
+    name: str
+
+    def literal(self, value: Decimal, exact: bool = True) -> N: ...
+    def add(self, a: N, b: N) -> N: ...
+    def multiply(self, a: N, b: N) -> N: ...
+    def divide(self, a: N, b: N) -> N: ...
+    def power(self, base: N, exponent: N) -> N: ...
+    def function(self, name: str, x: N) -> N: ...
+    def compare(self, a: N, b: N) -> int:
+        """-1, 0 or 1."""
+        ...
+
+    def settle(self, value: N, key: str) -> N:
+        """What is carried of a named quantity once it is produced."""
+        ...
+
+
+Carry = Literal["full", "displayed"]
+Rounding = Literal["half_up", "cut"]
+
+
+@dataclass(frozen=True)
+class Display:
+    """How many decimals a number shows, by its name."""
+
+    decimals: int = 4
+    by_name: Mapping[str, int] = field(default_factory=dict)
+    rounding: Rounding = "half_up"
+
+    def places(self, value: Decimal, key: str = "") -> int:
+        """Decimals for a value: as set, and never fewer than show two significant digits."""
+        decimals = self.by_name.get(key, self.decimals)
+        return decimals if not value else max(decimals, 1 - value.adjusted())
+
+    def shown(self, value: Decimal, key: str = "", more: int = 0) -> Decimal:
+        """The value rounded to the decimals that it shows."""
+        return rounded(value, self.places(value, key) + more, self.rounding)
+
+
+_MODES = {"half_up": ROUND_HALF_UP, "cut": ROUND_DOWN}
+_WIDE = Context(prec=2 * LARGEST_EXPONENT + 200, rounding=ROUND_HALF_UP, Emax=999_999, Emin=-999_999)
+
+
+def rounded(value: Decimal, places: int, rounding: Rounding = "half_up") -> Decimal:
+    """The value to so many decimals, half up by default, without a sign on zero."""
+    result = value.quantize(Decimal(1).scaleb(-places), rounding=_MODES[rounding], context=_WIDE)
+    return result if result else abs(result)
+
+
+def trimmed(value: Decimal) -> Decimal:
+    """The same value without trailing zeros and without an exponent above 0."""
+    if not value:
+        return Decimal(0)
+    short = value.normalize(_WIDE)
+    return short.quantize(Decimal(1), context=_WIDE) if short.as_tuple().exponent > 0 else short  # type: ignore[operator]
+
+
+def decimals_of(value: Decimal) -> int:
+    """How many decimals the number is written with."""
+    exponent = value.as_tuple().exponent
+    return max(0, -exponent) if isinstance(exponent, int) else 0
+
+
+class Written(NamedTuple):
+    """The digits of a finished numeral: sign, mantissa, and the power of ten if it needs one."""
+
+    negative: bool
+    mantissa: str
+    exponent: int | None = None
+
+
+def written(value: Decimal) -> Written:
+    """The digits that a page shows: plain between 1e-6 and 1e21, else a mantissa and a power of ten."""
+    if not value or -6 <= value.adjusted() < 21:
+        return Written(value < 0, format(abs(value), "f"))
+    exponent = value.adjusted()
+    return Written(value < 0, format(abs(value).scaleb(-exponent, _WIDE), "f"), exponent)
+
+
+def plain(value: Decimal) -> str:
+    """The number for other programs: every carried digit, no trailing zeros, no -0, else d.ddde±x."""
+    if not value:
+        return "0"
+    short = value.normalize(_WIDE)
+    if -6 <= short.adjusted() < 21:
+        return format(short, "f")
+    return f"{format(short.scaleb(-short.adjusted(), _WIDE), 'f')}e{short.adjusted():+d}"
+
+
+class Decimal50:
+    """Decimal arithmetic with 50 significant digits that knows whether a value is exact.
+
+    With a `carried` display, every named quantity is rounded once, when it is produced, as a person does by hand.
+    """
+
+    name = "decimal50"
+
+    def __init__(self, carried: Display | None = None):
+        self.carried = carried
+        self._context = Context(
+            prec=PRECISION,
+            rounding=ROUND_HALF_EVEN,
+            Emax=LARGEST_EXPONENT - 1,
+            Emin=-999_999,
+            traps=[DivisionByZero, InvalidOperation, Overflow],
+        )
+
+    def literal(self, value: Decimal, exact: bool = True) -> Num:
+        return Num(value, exact)
+
+    def add(self, a: Num, b: Num) -> Num:
+        return self._result(self._context.add, a, b)
+
+    def multiply(self, a: Num, b: Num) -> Num:
+        if (a.exact and not a.value) or (b.exact and not b.value):
+            return Num(Decimal(0))
+        return self._result(self._context.multiply, a, b)
+
+    def divide(self, a: Num, b: Num) -> Num:
+        if not b.value:
+            raise NumberMistake("division by zero")
+        return self._result(self._context.divide, a, b)
+
+    def power(self, base: Num, exponent: Num) -> Num:
+        if exponent.value == exponent.value.to_integral_value() and 0 <= exponent.value <= 64:
+            return self._integer_power(base, int(exponent.value))
+        if base.value < 0 and exponent.value != exponent.value.to_integral_value():
+            raise NumberMistake("a negative number to a fractional power")
+        if not base.value and exponent.value < 0:
+            raise NumberMistake("division by zero")
+        return self._result(self._context.power, base, exponent)
+
+    def _integer_power(self, base: Num, exponent: int) -> Num:
+        result = Num(Decimal(1))
+        for _ in range(exponent):
+            result = self.multiply(result, base)
+        return result
+
+    def function(self, name: str, x: Num) -> Num:
+        return _DECIMAL_FUNCTIONS[name](self, x)
+
+    def compare(self, a: Num, b: Num) -> int:
+        return (a.value > b.value) - (a.value < b.value)
+
+    def settle(self, value: Num, key: str) -> Num:
+        return value if self.carried is None else Num(self.carried.shown(value.value, key))
+
+    def _result(self, operation: Callable[[Decimal, Decimal], Decimal], a: Num, b: Num) -> Num:
+        context = self._context
+        context.clear_flags()
+        try:
+            value = operation(a.value, b.value)
+        except Overflow:
+            raise too_large() from None
+        except InvalidOperation:
+            raise NumberMistake("this has no value") from None
+        return Num(value if value else Decimal(0), a.exact and b.exact and not context.flags[Inexact])
+
+    def _unary(self, operation: Callable[[Decimal], Decimal], x: Num) -> Num:
+        return self._result(lambda a, _: operation(a), x, x)
+
+    def exp(self, x: Num) -> Num:
+        return self._unary(self._context.exp, x)
+
+    def ln(self, x: Num) -> Num:
+        if x.value <= 0:
+            raise NumberMistake(f"ln of {brief(x.value)}", "ln takes a positive number")
+        return self._unary(self._context.ln, x)
+
+    def sqrt(self, x: Num) -> Num:
+        if x.value < 0:
+            raise NumberMistake(f"the square root of {brief(x.value)}", "sqrt takes a number that is not negative")
+        return self._unary(self._context.sqrt, x)
+
+    def tanh(self, x: Num) -> Num:
+        if not x.value:
+            return x
+        wide = Context(prec=2 * PRECISION, Emax=LARGEST_EXPONENT**2, Emin=-999_999_999)
+        e = wide.exp(-2 * abs(x.value))
+        value = wide.divide(wide.subtract(Decimal(1), e), wide.add(Decimal(1), e))
+        return Num(self._context.plus(value.copy_sign(x.value)), False)
+
+    def by_mpmath(self, name: str, x: Num) -> Num:
+        """sin, cos and their like, which decimal does not have."""
+        import mpmath
+
+        with mpmath.workdps(PRECISION + 30 + max(0, x.value.adjusted())):
+            digits = mpmath.nstr(getattr(mpmath, name)(mpmath.mpf(str(x.value))), PRECISION + 10)
+        value = self._context.create_decimal(digits)
+        return Num(value, x.exact and not x.value)
+
+
+def too_large() -> NumberMistake:
+    """The mistake of a value beyond the stated limit."""
+    return NumberMistake(f"the value overflows: it is 10^{LARGEST_EXPONENT} or more")
+
+
+_DECIMAL_FUNCTIONS: Mapping[str, Callable[[Decimal50, Num], Num]] = {
+    "exp": Decimal50.exp,
+    "ln": Decimal50.ln,
+    "sqrt": Decimal50.sqrt,
+    "tanh": Decimal50.tanh,
+    "sin": lambda a, x: a.by_mpmath("sin", x),
+    "cos": lambda a, x: a.by_mpmath("cos", x),
+}
+
+
+def brief(value: Decimal) -> str:
+    """A number as a message quotes it: four decimals at most."""
+    return format(trimmed(Display(4).shown(value)), "f") if abs(value.adjusted()) < 20 else f"{value:.3e}"
+
+
+class Float64:
+    """Binary floating point, for what is too large to be done in decimal."""
+
+    name = "float64"
+
+    def literal(self, value: Decimal, exact: bool = True) -> float:
+        return float(value)
+
+    def add(self, a: float, b: float) -> float:
+        return a + b
+
+    def multiply(self, a: float, b: float) -> float:
+        return a * b
+
+    def divide(self, a: float, b: float) -> float:
+        if b == 0:
+            raise NumberMistake("division by zero")
+        return a / b
+
+    def power(self, base: float, exponent: float) -> float:
+        if base < 0 and not exponent.is_integer():
+            raise NumberMistake("a negative number to a fractional power")
+        try:
+            return math.pow(base, exponent)
+        except ZeroDivisionError:
+            raise NumberMistake("division by zero") from None
+        except (OverflowError, ValueError):
+            raise too_large() from None
+
+    def function(self, name: str, x: float) -> float:
+        try:
+            return _FLOAT_FUNCTIONS[name](x)
+        except OverflowError:
+            raise too_large() from None
+        except ValueError:
+            raise NumberMistake(f"{name} of {x}") from None
+
+    def compare(self, a: float, b: float) -> int:
+        return (a > b) - (a < b)
+
+    def settle(self, value: float, key: str) -> float:
+        return value
+
+
+_FLOAT_FUNCTIONS: Mapping[str, Callable[[float], float]] = {
+    "exp": math.exp,
+    "ln": math.log,
+    "sqrt": math.sqrt,
+    "tanh": math.tanh,
+    "sin": math.sin,
+    "cos": math.cos,
+}

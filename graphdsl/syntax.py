@@ -1,0 +1,225 @@
+"""A spec as it was written: its statements in the order of the text, each with its place; nothing here is judged or looked up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from graphdsl.diagnostics import Source, Span
+from graphdsl.expr import (
+    Attributes,
+    Expr,
+    FunctionNotation,
+    Number,
+    Operation,
+)
+from graphdsl.numbers import Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A name as typed (pasted characters already mended), and where."""
+
+    text: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """One name, or a range of names `first..last`."""
+
+    first: Name
+    last: Name | None
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Quoted:
+    """A text in quotes."""
+
+    text: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """`name = value` in a block; `brackets` as in `weights[from, to]`, `member` as in `m.w1`.
+
+    A bare word is a symbol, a quoted text is Quoted, a list or a range of names is an array.
+    """
+
+    name: Name
+    brackets: tuple[Expr, ...]
+    member: Name | None
+    value: Expr | Quoted
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """A name or range of names in a declaration, with its shape and value if it has them."""
+
+    names: Names
+    shape: tuple[Expr, ...]
+    value: Expr | None
+    span: Span
+
+
+DataKind = Literal["input", "target", "param", "const"]
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """`input x1 = 2`, `param w1, w2 = 1`, …"""
+
+    kind: DataKind
+    declared: tuple[Declared, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Equation:
+    """`name = value`: a node."""
+
+    name: Name
+    value: Expr
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """`layer name[size](elements) activation from sources { settings }`; elements is empty where none are named."""
+
+    name: Name
+    size: Expr | None
+    elements: tuple[Names, ...]
+    activation: Name | None
+    sources: tuple[Names, ...]
+    settings: tuple[Setting, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Init:
+    """`init weights = 1, biases = -0.5`."""
+
+    settings: tuple[Setting, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """`loss E = …`, `loss half_squared_error`; minimise and maximise say the same of any objective."""
+
+    kind: Literal["loss", "minimise", "maximise"]
+    name: Name | None
+    value: Expr
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Gradient:
+    """`gradient f, g wrt x, W`."""
+
+    objectives: tuple[Name, ...]
+    wrt: tuple[Name, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Train:
+    """`train sgd { eta = 0.01 }`."""
+
+    optimizer: Name
+    settings: tuple[Setting, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """`numbers { … }`, `report { … }`."""
+
+    kind: Literal["numbers", "report"]
+    settings: tuple[Setting, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """`title "…"`, `source "…"`."""
+
+    kind: Literal["title", "source"]
+    text: Quoted
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """What an `expected` value is compared with: a node, its entry, or a derivative; `after` counts updates.
+
+    `of` is a symbol or an element; with `wrt` it is ∂of/∂wrt. `after` is 0 before any update, k after k updates, and
+    None for "after the last one", written `.after`.
+    """
+
+    of: Expr
+    wrt: Expr | None
+    after: int | None
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedValue:
+    """One `reference = number`; the number keeps its printed digits."""
+
+    reference: Reference
+    value: Number
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """`expected h1 = 0.593269992, dE/dw5 = 0.082167041, E.after = 0.2910`."""
+
+    values: tuple[ExpectedValue, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """A statement that the grammar holds and the program does not carry out yet."""
+
+    keyword: str
+    span: Span
+
+
+Statement = Declaration | Equation | Layer | Init | Loss | Gradient | Train | Options | Words | Expected | Later
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """A parsed file."""
+
+    source: Source
+    statements: tuple[Statement, ...]
+
+
+def _unjudged(shapes: tuple[Shape, ...], attributes: Attributes) -> Shape:
+    raise AssertionError("a call as written has no shape; `check` looks it up first")
+
+
+def _underived(arguments: tuple[Expr, ...], attributes: Attributes, out: Expr, upstream: Expr) -> tuple[None, ...]:
+    raise AssertionError("a call as written has no derivative; `check` looks it up first")
+
+
+def as_written(name: str) -> Operation:
+    """The operation of a call that has not been looked up yet: just its name."""
+    return Operation(name, FunctionNotation(name), (0, None), _unjudged, _underived)
+
+
+AS = as_written("as")
+"""`(expr as s)`: a call of AS on the expression and the symbol."""
+
+MATMUL = as_written("@")
+TRANSPOSE = as_written("transpose")
+NAMED = as_written("named")
+"""An option in a call, `leaky_relu(z, slope = 0.1)`: a call of NAMED on a symbol and the value."""
