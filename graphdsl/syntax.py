@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
-from graphdsl.diagnostics import Source, Span
+from graphdsl.diagnostics import Diagnostic, Source, Span
 from graphdsl.expr import (
     Attributes,
     Expr,
@@ -195,12 +195,20 @@ class Later:
 Statement = Declaration | Equation | Layer | Init | Loss | Gradient | Train | Options | Words | Expected | Later
 
 
+S = TypeVar("S")
+
+
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """A parsed file."""
+    """A parsed file; `announcements` are what was read in one of two ways and is worth saying."""
 
     source: Source
     statements: tuple[Statement, ...]
+    announcements: tuple[Diagnostic, ...] = ()
+
+    def of(self, kind: type[S]) -> list[S]:
+        """The statements of one kind, in the order of the text."""
+        return [statement for statement in self.statements if isinstance(statement, kind)]
 
 
 def _unjudged(shapes: tuple[Shape, ...], attributes: Attributes) -> Shape:

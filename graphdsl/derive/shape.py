@@ -20,35 +20,37 @@ from graphdsl.expr import (
     ShapeMistake,
     Sum,
     Symbol,
+    children,
 )
 from graphdsl.numbers import Shape
 
 
 def shape_of(expr: Expr) -> Shape:
     """The shape of an expression whose symbols carry theirs; raises ShapeMistake where arguments do not fit."""
+    return node_shape(expr, tuple(map(shape_of, children(expr))))
+
+
+def node_shape(expr: Expr, shapes: tuple[Shape, ...]) -> Shape:
+    """The shape of a node from the shapes of its children."""
     match expr:
         case Number() | Partial() | Relation() | Element():
             return ()
         case Symbol() | Array():
             return expr.shape
         case Sum():
-            return _sum_shape(tuple(map(shape_of, expr.terms)))
+            return _sum_shape(shapes)
         case Product():
-            return _one_shape(tuple(map(shape_of, expr.factors)), "multiply")
+            return _one_shape(shapes, "multiply")
         case Quotient():
-            return _one_shape((shape_of(expr.numerator), shape_of(expr.denominator)), "divide")
+            return _one_shape(shapes, "divide")
         case Power():
-            return _power_shape(shape_of(expr.base), shape_of(expr.exponent))
+            return _power_shape(*shapes)
+        case Call() if expr.operation.elementwise:
+            return _one_shape(shapes, f"take `{expr.operation.name}` of")
         case Call():
-            attributes = dict(expr.attributes)
-            shapes = tuple(map(shape_of, expr.arguments))
-            if expr.operation.elementwise:
-                return _one_shape(shapes, f"take `{expr.operation.name}` of")
-            return expr.operation.shape(shapes, attributes)
-        case IndexedSum():
-            return shape_of(expr.body)
-        case Cases():
-            return shape_of(expr.otherwise)
+            return expr.operation.shape(shapes, dict(expr.attributes))
+        case IndexedSum() | Cases():
+            return shapes[-1]
         case _:
             assert_never(expr)
 

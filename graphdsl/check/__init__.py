@@ -1,0 +1,189 @@
+"""Spec -> Model, or every mistake at once: names, shapes, values, layers, losses and settings; computes no forward pass."""
+
+from __future__ import annotations
+
+from graphdsl.check.data import declare_data, fill_initial_values, quantities
+from graphdsl.check.definitions import Definitions
+from graphdsl.check.expectations import expectations
+from graphdsl.check.resolve import Resolver
+from graphdsl.check.scope import Scope
+from graphdsl.check.settings import numbers, training
+from graphdsl.derive.shape import spoken
+from graphdsl.diagnostics import Label, Reporter, Span
+from graphdsl.expr import Element, Symbol, symbols
+from graphdsl.model import LayerOutline, Model, Node, Quantity, Training
+from graphdsl.names import canonical
+from graphdsl.syntax import (
+    Declaration,
+    Equation,
+    Expected,
+    Gradient,
+    Init,
+    Later,
+    Layer,
+    Loss,
+    Options,
+    Spec,
+    Train,
+    Words,
+)
+
+__all__ = ["check"]
+
+
+def check(spec: Spec) -> Model:
+    """The model that a spec describes; raises SpecError with every mistake."""
+    reporter = Reporter(spec.source)
+    scope = Scope(reporter)
+    resolver = Resolver(scope)
+    if not spec.statements:
+        reporter.error("the spec says nothing", hint="a first line might be `input x = 2`")
+    _refuse_later(spec, reporter)
+    definitions = Definitions(scope, resolver)
+    for declaration in spec.statements:
+        match declaration:
+            case Declaration():
+                declare_data(declaration, scope, resolver)
+            case Equation() | Layer() | Loss():
+                definitions.enter(declaration)
+            case _:
+                pass
+    nodes = definitions.nodes()
+    loss, ascent = _loss(spec, definitions, reporter)
+    fill_initial_values(spec.of(Init), scope, resolver)
+    settings = numbers([o for o in spec.of(Options) if o.kind == "numbers"], scope, resolver)
+    plan, frozen = _training(spec, ascent, scope, resolver)
+    data = quantities(scope, frozen)
+    gradients = spec.of(Gradient)
+    objectives, wrt = _objectives(gradients, loss, scope, resolver)
+    scope.look_alikes()
+    _refuse_what_is_missing(spec, loss, plan, reporter)
+    _announce_unused(data, nodes, loss, bool(gradients), scope)
+    expected = expectations(spec.of(Expected), plan, scope, resolver)
+    reporter.stop_if_errors()
+    return Model(
+        source=spec.source,
+        title=_words(spec, "title", reporter),
+        credit=_words(spec, "source", reporter),
+        quantities=data,
+        nodes=nodes,
+        layers=tuple(
+            LayerOutline(s.units.key, s.units, s.named, s.activation.name if s.activation else "linear")
+            for s in definitions.shelves
+        ),
+        objectives=objectives,
+        loss=loss,
+        wrt=wrt,
+        training=plan,
+        carry=settings.carry,
+        display=settings.display,
+        expected=expected,
+        announcements=tuple(reporter.warnings),
+    )
+
+
+def _refuse_later(spec: Spec, reporter: Reporter) -> None:
+    for statement in spec.of(Later):
+        reporter.error(f"`{statement.keyword}` is not in the language yet", statement.span)
+    for options in spec.of(Options):
+        if options.kind == "report":
+            reporter.error("`report` is not in the language yet", options.span)
+
+
+def _words(spec: Spec, kind: str, reporter: Reporter) -> str:
+    found = [s for s in spec.of(Words) if s.kind == kind]
+    for again in found[1:]:
+        reporter.error(f"a spec has one {kind}", again.span, also=[Label(found[0].span, "the first")])
+    return found[0].text.text if found else ""
+
+
+def _loss(spec: Spec, definitions: Definitions, reporter: Reporter) -> tuple[Symbol | None, bool]:
+    """The loss node, and whether it is maximised."""
+    statements = spec.of(Loss)
+    for again in statements[1:]:
+        reporter.error(
+            "a spec has one loss",
+            again.span,
+            "a second one",
+            also=[Label(statements[0].span, "the first")],
+            hint="add them up in one: `loss E = E1 + E2`",
+        )
+    return definitions.loss, bool(statements) and statements[0].kind == "maximise"
+
+
+def _training(spec: Spec, ascent: bool, scope: Scope, resolver: Resolver) -> tuple[Training | None, frozenset[str]]:
+    statements = spec.of(Train)
+    for again in statements[1:]:
+        scope.reporter.error("a spec has one training", again.span, also=[Label(statements[0].span, "the first")])
+    if not statements:
+        return None, frozenset()
+    return training(statements[0], ascent, scope, resolver)
+
+
+def _objectives(
+    statements: list[Gradient], loss: Symbol | None, scope: Scope, resolver: Resolver
+) -> tuple[tuple[Symbol, ...], tuple[Symbol, ...]]:
+    """What is differentiated, and by what if that is said."""
+    objectives = [loss] if loss is not None else []
+    wrt: list[Symbol] = []
+    for statement in statements:
+        for name in statement.objectives:
+            symbol = _node_symbol(name.text, name.span, scope)
+            if symbol is not None and symbol.shape:
+                scope.reporter.error(
+                    f"`{name.text}` is {spoken(symbol.shape)}",
+                    name.span,
+                    "only a number has a gradient here",
+                    hint=f"name an entry by an equation of its own, `f1 = {name.text}[1]`, and take its gradient",
+                )
+            elif symbol is not None and symbol not in objectives:
+                objectives.append(symbol)
+        for name in statement.wrt:
+            found = scope.look_up(name.text, name.span)
+            base = found.of if isinstance(found, Element) else found
+            if isinstance(base, Symbol):
+                wrt.append(Symbol(name.text) if isinstance(found, Element) else base)
+    return tuple(objectives), tuple(wrt)
+
+
+def _node_symbol(text: str, span: Span, scope: Scope) -> Symbol | None:
+    meaning = scope.meaning(text)
+    found = scope.look_up(text, span)
+    if meaning is None or found is None:
+        return None
+    if meaning.kind in ("input", "target", "param", "const"):
+        scope.reporter.error(f"`{text}` is {meaning.kind}, nothing that is computed", span)
+        return None
+    if isinstance(found, Symbol):
+        return found
+    assert isinstance(found, Element)
+    return Symbol(meaning.text)
+
+
+def _refuse_what_is_missing(spec: Spec, loss: Symbol | None, plan: Training | None, reporter: Reporter) -> None:
+    if plan is not None and not spec.of(Loss):
+        reporter.error("a training needs a loss", spec.of(Train)[0].span, hint="for example `loss E = 1/2*(t - y)^2`")
+    has_nodes = bool(spec.of(Equation) or spec.of(Layer) or spec.of(Loss))
+    if spec.statements and not has_nodes and not reporter.errors:
+        reporter.error("nothing is computed", hint="give a node its equation, for example `y = w*x + b`")
+
+
+def _announce_unused(
+    data: tuple[Quantity, ...], nodes: tuple[Node, ...], loss: Symbol | None, gradients: bool, scope: Scope
+) -> None:
+    """A target that no formula uses is a mistake; another quantity that none uses is announced."""
+    used = {key for node in nodes for key in symbols(node.formula)}
+    for quantity in data:
+        if quantity.symbol.key in used:
+            continue
+        text = quantity.symbol.key
+        if quantity.kind == "target" and loss is not None:
+            scope.reporter.error(
+                f"the target `{text}` is never used", quantity.span, hint="the loss should compare an output with it"
+            )
+        elif quantity.kind == "target" and not gradients:
+            scope.reporter.error(
+                f"there is a target `{text}`, but no loss", quantity.span, hint="for example `loss half_squared_error`"
+            )
+        elif canonical(text) not in scope.used:
+            scope.reporter.warning(f"`{text}` is never used", quantity.span)

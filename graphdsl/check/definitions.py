@@ -1,0 +1,364 @@
+"""Equations, layers and the loss -> nodes in an order in which each needs only what stands before it; judges grain and cycles."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TypeGuard
+
+from graphdsl import ops
+from graphdsl.check.layer import Shelf, declare_layer, layer_nodes
+from graphdsl.check.resolve import Resolver, Typed
+from graphdsl.check.scope import Scope, spread
+from graphdsl.derive.element import element
+from graphdsl.derive.shape import spoken
+from graphdsl.diagnostics import Label, Span
+from graphdsl.expr import (
+    Call,
+    Element,
+    Expr,
+    Number,
+    Power,
+    Product,
+    Quotient,
+    Symbol,
+    add,
+    children,
+    number,
+    subtract,
+    symbols,
+    with_children,
+)
+from graphdsl.model import Node
+from graphdsl.names import Ink, canonical, ink_of
+from graphdsl.numbers import indices
+from graphdsl.syntax import AS, Equation, Layer, Loss, Name, Quoted
+
+HALF_SQUARED_ERROR = "half_squared_error"
+LATER_LOSSES = frozenset(
+    [
+        "squared_error",
+        "mean_squared_error",
+        "mse",
+        "half_mse",
+        "mean_absolute_error",
+        "mae",
+        "huber",
+        "cross_entropy",
+        "binary_cross_entropy",
+        "bce",
+        "nll",
+        "hinge",
+        "kl_divergence",
+    ]
+)
+
+
+@dataclass(slots=True)
+class Definition:
+    """Names that are computed together, and the names that they need."""
+
+    names: tuple[str, ...]
+    needs: frozenset[str]
+    span: Span
+    statement: Equation | Shelf | Loss
+    place: int
+
+
+class Definitions:
+    """Enters what a spec defines, then makes the nodes in the order in which they can be computed."""
+
+    def __init__(self, scope: Scope, resolver: Resolver):
+        self.scope = scope
+        self.resolver = resolver
+        self.reporter = scope.reporter
+        self.shelves: list[Shelf] = []
+        self.loss: Symbol | None = None
+        self._entered: list[Equation | Layer | Loss] = []
+
+    def enter(self, statement: Equation | Layer | Loss) -> None:
+        """Keep a definition, with the parts that it names in place as definitions of their own."""
+        if isinstance(statement, Layer):
+            self._entered.append(statement)
+            return
+        value, lifted = _lift(statement.value)
+        self._entered += lifted
+        self._entered.append(replace(statement, value=value))
+
+    def nodes(self) -> tuple[Node, ...]:
+        """All nodes; what depends on a mistake is left out."""
+        definitions = [d for i, s in enumerate(self._entered) if (d := self._declare(s, i)) is not None]
+        made: list[Node] = []
+        for definition in self._ordered(definitions):
+            found = self._make(definition)
+            if found is None:
+                for name in definition.names:
+                    self.scope.define(name, None)
+            made += found or []
+        return tuple(made)
+
+    # Names first.
+
+    def _declare(self, statement: Equation | Layer | Loss, place: int) -> Definition | None:
+        match statement:
+            case Layer():
+                return self._declare_layer(statement, place)
+            case Equation():
+                new = self.scope.declare(statement.name.text, "node", statement.name.span)
+                needs = _names(statement.value)
+                return Definition((statement.name.text,), needs, statement.span, statement, place) if new else None
+            case Loss():
+                return self._declare_loss(statement, place)
+
+    def _declare_loss(self, statement: Loss, place: int) -> Definition | None:
+        if self.loss is not None:
+            return None
+        name = statement.name.text if statement.name else "E"
+        self.loss = Symbol(name)
+        known = _builtin_loss(statement.value) is not None
+        if statement.name is None and isinstance(statement.value, Symbol) and not known:
+            self.loss = Symbol(statement.value.key)
+            return Definition((), frozenset({canonical(statement.value.key)}), statement.span, statement, place)
+        new = self.scope.declare(name, "loss", statement.name.span if statement.name else statement.span)
+        needs = _names(statement.value) | (self._loss_needs() if known else frozenset())
+        return Definition((name,), needs, statement.span, statement, place) if new else None
+
+    def _loss_needs(self) -> frozenset[str]:
+        layers = [s for s in self._entered if isinstance(s, Layer)]
+        return frozenset({canonical(layers[-1].name.text)}) if layers else frozenset()
+
+    def _declare_layer(self, statement: Layer, place: int) -> Definition | None:
+        number_ = len(self.shelves) + 1
+        shelf = declare_layer(statement, number_, self._z_inks(), self.scope, self.resolver)
+        if shelf is None:
+            return None
+        shelf.previous = self.shelves[-1].units.key if self.shelves else None
+        self.shelves.append(shelf)
+        needs: set[str] = set()
+        for group in statement.sources:
+            needs |= {canonical(n.text) for n in spread(group, self.reporter)}
+        if not statement.sources and shelf.previous:
+            needs.add(canonical(shelf.previous))
+        for setting in statement.settings:
+            if not isinstance(setting.value, Quoted):
+                needs |= _names(setting.value)
+        names = (statement.name.text, *(p.key for p in shelf.units.parts or () if shelf.named))
+        return Definition(names, frozenset(needs), statement.name.span, shelf, place)
+
+    def _z_inks(self) -> dict[str, Ink]:
+        """z₃ for the argument of H₃, where no other unit and no name of the author's has that look."""
+        units: list[str] = []
+        taken: list[Ink] = []
+        for statement in self._entered:
+            if isinstance(statement, Layer):
+                units += [n.text for group in statement.elements for n in spread(group, self.reporter)]
+            elif isinstance(statement, Equation):
+                taken.append(ink_of(statement.name.text))
+                units += [statement.name.text] if _activated(statement.value) else []
+        taken += [meaning_ink for text in self.scope.spellings() if (meaning_ink := ink_of(text))]
+        short = {u: Ink("z", ink_of(u).sub) for u in units if len(ink_of(u).base) == 1 and ink_of(u).sub}
+        counts = [*short.values(), *taken]
+        return {u: ink for u, ink in short.items() if counts.count(ink) == 1}
+
+    # Then their order.
+
+    def _ordered(self, definitions: list[Definition]) -> list[Definition]:
+        import networkx as nx
+
+        by_name = {canonical(name): d.place for d in definitions for name in d.names}
+        by_place = {d.place: d for d in definitions}
+        graph = nx.DiGraph()
+        graph.add_nodes_from(by_place)
+        for d in definitions:
+            graph.add_edges_from((by_name[need], d.place) for need in d.needs if need in by_name)
+        if not nx.is_directed_acyclic_graph(graph):
+            self._report_cycle(nx.find_cycle(graph), by_place)
+            return []
+        return [by_place[place] for place in nx.lexicographical_topological_sort(graph)]
+
+    def _report_cycle(self, edges: list[tuple[int, int]], by_place: dict[int, Definition]) -> None:
+        members = [by_place[a] for a, _ in edges]
+        path = " → ".join(f"`{d.names[0]}`" for d in [*members, members[0]])
+        also = [Label(d.span, f"`{members[i].names[0]}` is needed here") for i, d in enumerate(members[1:])]
+        self.reporter.error(
+            f"these definitions go round in a circle: {path}",
+            members[0].span,
+            f"`{members[-1].names[0]}` is needed here",
+            also=also,
+            hint="a value from an earlier time step needs a name of its own, such as `h_prev`",
+        )
+
+    # Then their formulas.
+
+    def _make(self, definition: Definition) -> list[Node] | None:
+        match definition.statement:
+            case Equation() as statement:
+                return self._equation(statement)
+            case Shelf() as shelf:
+                return self._layer(shelf)
+            case Loss() as statement:
+                return self._loss_nodes(statement)
+
+    def _equation(self, statement: Equation) -> list[Node] | None:
+        typed = self.resolver.resolve(statement.value)
+        return None if typed is None else self._grained(statement.name.text, typed, statement.span, loss=False)
+
+    def _grained(self, name: str, typed: Typed, span: Span, loss: bool) -> list[Node]:
+        """A compound argument of an activation becomes a node of its own, z_name, if that name is free."""
+        symbol = Symbol(name, typed.shape)
+        formula, role = typed.expr, "loss" if loss else "equation"
+        made: list[Node] = []
+        z_name = f"z_{name}"
+        if _is_activation(formula) and _compound(formula.arguments[0]) and self.scope.meaning(z_name) is None:
+            z = Symbol(z_name, typed.shape, self._z_inks().get(name) or Ink("z", name))
+            made.append(Node(z, formula.arguments[0], "pre-activation", span))
+            self.scope.declare(z_name, "node", span, z)
+            formula = with_children(formula, (z,))
+        made.append(Node(symbol, formula, "loss" if role == "loss" else "equation", span))
+        self.scope.define(name, symbol)
+        return made
+
+    def _layer(self, shelf: Shelf) -> list[Node] | None:
+        sources = self._sources(shelf)
+        made = None if sources is None else layer_nodes(shelf, sources, self.scope, self.resolver)
+        if made is None:
+            return None
+        span = shelf.statement.span
+        nodes = [Node(*made.z, "pre-activation", span)] if made.z else []
+        if made.z and shelf.named:
+            self.scope.enter_parts(made.z[0], "node", [span] * made.z[0].shape[0])
+        return [*nodes, Node(*made.out, "equation", span)]
+
+    def _sources(self, shelf: Shelf) -> list[Typed] | None:
+        """What a layer reads: as `from` says, else the layer before it, else all inputs in the order of the file."""
+        statement = shelf.statement
+        names = [n for group in statement.sources for n in spread(group, self.reporter)]
+        if not names and shelf.previous:
+            names = [Name(shelf.previous, statement.name.span)]
+        if not names:
+            inputs = [d.symbol.key for d in self.scope.data.values() if d.kind == "input"]
+            names = [Name(key, statement.name.span) for key in inputs]
+        if not names:
+            self.reporter.error(
+                f"layer `{statement.name.text}` has no input",
+                statement.name.span,
+                hint="declare one: `input x = [1, 2]`",
+            )
+            return None
+        typed = [self.resolver.resolve(Symbol(n.text, span=n.span)) for n in names]
+        return None if None in typed else [t for t in typed if t is not None]
+
+    def _loss_nodes(self, statement: Loss) -> list[Node] | None:
+        builtin = _builtin_loss(statement.value)
+        typed = self._own_loss(statement) if builtin is None else self._half_squared_error(statement, builtin)
+        if typed is None:
+            return None
+        if typed.shape:
+            self.reporter.error(
+                f"a loss is one number, this is {spoken(typed.shape)}",
+                statement.value.span,
+                hint="add its entries up: `sum(…)`",
+            )
+            return None
+        assert self.loss is not None
+        if statement.name is None and isinstance(statement.value, Symbol) and builtin is None:
+            return []
+        return self._grained(self.loss.key, typed, statement.span, loss=True)
+
+    def _own_loss(self, statement: Loss) -> Typed | None:
+        value = statement.value
+        name = value.operation.name if isinstance(value, Call) else value.key if isinstance(value, Symbol) else ""
+        if name.casefold() in LATER_LOSSES and self.scope.meaning(name) is None:
+            self.reporter.error(f"`{name}` is not in the language yet", value.span)
+            return None
+        return self.resolver.resolve(value)
+
+    def _half_squared_error(self, statement: Loss, arguments: tuple[Expr, ...]) -> Typed | None:
+        """Σ ½(t − y)² over the entries of target and output."""
+        pair = self._target_and_output(statement, arguments)
+        if pair is None:
+            return None
+        target, output = pair
+        if target.shape != output.shape and sum(target.shape) + sum(output.shape) > 1:
+            self.reporter.error(
+                f"the target is {spoken(target.shape)}, the output {spoken(output.shape)}", statement.value.span
+            )
+            return None
+        terms = [
+            Product((Quotient(number(1), number(2)), Power(subtract(t, y), number(2))))
+            for t, y in zip(_entries(target), _entries(output), strict=True)
+        ]
+        return Typed(add(*terms), ())
+
+    def _target_and_output(self, statement: Loss, arguments: tuple[Expr, ...]) -> tuple[Typed, Typed] | None:
+        if len(arguments) == 2:
+            typed = [self.resolver.resolve(a) for a in arguments]
+            return (typed[0], typed[1]) if typed[0] and typed[1] else None
+        targets = [d.symbol for d in self.scope.data.values() if d.kind == "target"]
+        if arguments or len(targets) != 1 or not self.shelves:
+            missing = "a target" if not targets else "one target" if len(targets) > 1 else "a layer"
+            self.reporter.error(
+                f"`{HALF_SQUARED_ERROR}` alone needs {missing} and a layer to compare",
+                statement.value.span,
+                hint=f"name both: `loss {HALF_SQUARED_ERROR}(t, y)`",
+            )
+            return None
+        output = self.scope.look_up(self.shelves[-1].units.key, statement.span)
+        self.scope.used.add(canonical(targets[0].key))
+        if output is None:
+            return None
+        return Typed(targets[0], targets[0].shape), Typed(output, self.shelves[-1].units.shape)
+
+
+def _entries(typed: Typed) -> list[Expr]:
+    if not typed.shape:
+        return [typed.expr]
+    if isinstance(typed.expr, Symbol):
+        return [Element(typed.expr, tuple(map(number, i))) for i in indices(typed.shape)]
+    return [element(typed.expr, i) for i in indices(typed.shape)]
+
+
+def _builtin_loss(value: Expr) -> tuple[Expr, ...] | None:
+    """The arguments of half_squared_error, if that is what the loss is."""
+    match value:
+        case Symbol(key=key) if key.casefold() == HALF_SQUARED_ERROR:
+            return ()
+        case Call() if value.operation.name.casefold() == HALF_SQUARED_ERROR:
+            return value.arguments
+        case _:
+            return None
+
+
+def _names(expr: Expr) -> frozenset[str]:
+    return frozenset(canonical(key) for key in symbols(expr))
+
+
+def _lift(expr: Expr) -> tuple[Expr, list[Equation]]:
+    """`(… as s)`: the part becomes an equation of its own, its name stays in place."""
+    lifted: list[Equation] = []
+
+    def visit(node: Expr) -> Expr:
+        node = with_children(node, tuple(map(visit, children(node))))
+        if not (isinstance(node, Call) and node.operation is AS):
+            return node
+        part, name = node.arguments
+        assert isinstance(name, Symbol) and name.span is not None
+        lifted.append(Equation(Name(name.key, name.span), part, node.span or name.span))
+        return name
+
+    return visit(expr), lifted
+
+
+def _is_activation(expr: Expr) -> TypeGuard[Call]:
+    return isinstance(expr, Call) and expr.operation.name in ops.ACTIVATIONS
+
+
+def _activated(expr: Expr) -> bool:
+    """Whether an equation as written is an activation of a compound argument."""
+    if not isinstance(expr, Call) or not expr.arguments:
+        return False
+    row = ops.find(expr.operation.name)
+    return row is not None and row is not ops.LINEAR and row.name in ops.ACTIVATIONS and _compound(expr.arguments[0])
+
+
+def _compound(expr: Expr) -> bool:
+    return not isinstance(expr, Symbol | Element | Number)

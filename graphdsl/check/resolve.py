@@ -1,0 +1,349 @@
+"""Formula as written -> formula over symbols and rows, with its shape; reports unknown names, wrong calls and shapes that quarrel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import reduce
+from typing import assert_never
+
+from graphdsl import ops
+from graphdsl.check.scope import Scope
+from graphdsl.derive.evaluate import evaluate
+from graphdsl.derive.shape import node_shape, spoken
+from graphdsl.diagnostics import Label, Span, did_you_mean, nearest
+from graphdsl.expr import (
+    Array,
+    Attribute,
+    Call,
+    Cases,
+    Element,
+    Expr,
+    IndexedSum,
+    Number,
+    Operation,
+    Partial,
+    Power,
+    Product,
+    Quotient,
+    Relation,
+    ShapeMistake,
+    Sum,
+    Symbol,
+    children,
+    has_names,
+    number,
+    symbols,
+    with_children,
+)
+from graphdsl.numbers import Decimal50, Num, NumberMistake, Shape, Tensor, indices
+from graphdsl.syntax import MATMUL, NAMED, TRANSPOSE
+
+LATER_FUNCTIONS = frozenset(
+    [
+        "softmax",
+        "log_softmax",
+        "logsumexp",
+        "elu",
+        "selu",
+        "gelu",
+        "silu",
+        "swish",
+        "mish",
+        "softplus",
+        "softsign",
+        "hard_sigmoid",
+        "hard_tanh",
+        "step",
+        "sign",
+        "tan",
+        "arctan",
+        "rsqrt",
+        "mean",
+        "variance",
+        "norm",
+        "concat",
+        "reshape",
+        "flatten",
+        "stack",
+        "conv1d",
+        "conv2d",
+        "max_pool",
+        "avg_pool",
+        "dot",
+        "outer",
+        "prod",
+        "erf",
+        "arcsin",
+        "arccos",
+        "sinh",
+        "cosh",
+        "cross_entropy",
+        "class",
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """A looked-up expression and its shape."""
+
+    expr: Expr
+    shape: Shape
+
+
+class Resolver:
+    """Looks every name and call of a formula up; answers nothing where a mistake was reported."""
+
+    def __init__(self, scope: Scope):
+        self.scope = scope
+        self.reporter = scope.reporter
+
+    def resolve(self, expr: Expr) -> Typed | None:
+        """The formula over symbols and rows, with its shape."""
+        match expr:
+            case Number():
+                return Typed(expr, ())
+            case Symbol():
+                return self._name(expr)
+            case Element():
+                return self._element(expr)
+            case Call():
+                return self._call(expr)
+            case Product():
+                return self._product(expr)
+            case Power():
+                return self._power(expr)
+            case Sum() | Quotient():
+                typed = self._children(expr)
+                return None if typed is None else self._shaped(expr, typed)
+            case Array():
+                return self._array(expr)
+            case IndexedSum():
+                self._not_yet("sum over an index", expr.span)
+                return None
+            case Relation():
+                self.reporter.error("a named entry belongs in a declaration or a layer", expr.span)
+                return None
+            case Cases() | Partial():
+                self.reporter.error("this cannot stand in a formula", expr.span)
+                return None
+            case _:
+                assert_never(expr)
+
+    def _not_yet(self, what: str, span: Span | None) -> None:
+        self.reporter.error(f"`{what}` is not in the language yet", span)
+
+    def _name(self, expr: Symbol) -> Typed | None:
+        assert expr.span is not None
+        if expr.key == "e" and self.scope.meaning("e") is None:
+            self.reporter.error(
+                "`e` is not defined", expr.span, "unknown name", hint="for e to the power z, write exp(z)"
+            )
+            return None
+        found = self.scope.look_up(expr.key, expr.span)
+        if found is None:
+            return None
+        shape = found.shape if isinstance(found, Symbol) else ()
+        return Typed(replace(found, span=expr.span), shape)
+
+    def _children(self, expr: Expr) -> tuple[Typed, ...] | None:
+        """All children; every mistake in any of them is reported before nothing is answered."""
+        typed = [self.resolve(child) for child in children(expr)]
+        return None if None in typed else tuple(t for t in typed if t is not None)
+
+    def _shaped(self, expr: Expr, typed: tuple[Typed, ...]) -> Typed | None:
+        whole = with_children(expr, tuple(t.expr for t in typed))
+        try:
+            return Typed(whole, node_shape(whole, tuple(t.shape for t in typed)))
+        except ShapeMistake as mistake:
+            self._report_shapes(mistake, expr.span, typed)
+            return None
+
+    def _report_shapes(self, mistake: ShapeMistake, span: Span | None, typed: tuple[Typed, ...]) -> None:
+        ends = [
+            Label(t.expr.span, f"this is {spoken(t.shape)}") for t in (typed[i] for i in mistake.quarrel) if t.expr.span
+        ]
+        if not ends:
+            self.reporter.error(mistake.message, span, hint=mistake.hint)
+            return
+        self.reporter.error(mistake.message, ends[0].span, ends[0].text, also=ends[1:], hint=mistake.hint)
+
+    def _product(self, expr: Product) -> Typed | None:
+        typed = self._children(expr)
+        if typed is None:
+            return None
+        arrays = [i for i, t in enumerate(typed) if t.shape]
+        if len(arrays) < 2:
+            return self._shaped(expr, typed)
+        for i in arrays[1:]:
+            if typed[i].shape != typed[arrays[0]].shape:
+                self._report_shapes(_not_entrywise(typed, arrays[0], i), expr.span, typed)
+                return None
+        entrywise = reduce(lambda a, b: ops.call(ops.HADAMARD, a, b), (typed[i].expr for i in arrays))
+        scalars = [t.expr for t in typed if not t.shape]
+        return Typed(Product((*scalars, entrywise), expr.span) if scalars else entrywise, typed[arrays[0]].shape)
+
+    def _power(self, expr: Power) -> Typed | None:
+        typed = self._children(expr)
+        if typed is None:
+            return None
+        base, exponent = typed
+        if not has_names(exponent.expr):
+            return self._shaped(expr, typed)
+        if exponent.shape:
+            self.reporter.error(f"an exponent is a number, not {spoken(exponent.shape)}", expr.exponent.span)
+            return None
+        return Typed(Call(ops.POWER, (base.expr, exponent.expr), (), expr.span), base.shape)
+
+    def _array(self, expr: Array) -> Typed | None:
+        typed = self._children(expr)
+        if typed is None:
+            return None
+        for t in typed:
+            if t.shape:
+                self.reporter.error(f"an entry is a number, not {spoken(t.shape)}", t.expr.span)
+                return None
+        return Typed(replace(expr, entries=tuple(t.expr for t in typed)), expr.shape)
+
+    def _element(self, expr: Element) -> Typed | None:
+        inner, index = _flat_index(expr)
+        typed = self.resolve(inner)
+        numbers = [self._index(i) for i in index]
+        if typed is None or None in numbers:
+            return None
+        return self._entry(typed, tuple(n for n in numbers if n is not None), index, expr.span)
+
+    def _index(self, expr: Expr) -> int | None:
+        typed = self.resolve(expr)
+        if typed is None:
+            return None
+        if has_names(typed.expr) or typed.shape:
+            self.reporter.error("an index is a whole number here", expr.span)
+            return None
+        value = self.constant(expr)
+        if value is None or value.item.value != value.item.value.to_integral_value():
+            self.reporter.error("an index is a whole number, counted from 1", expr.span)
+            return None
+        return int(value.item.value)
+
+    def _entry(self, typed: Typed, index: Shape, written: tuple[Expr, ...], span: Span | None) -> Typed | None:
+        if len(index) > len(typed.shape):
+            what = spoken(typed.shape)
+            self.reporter.error(f"{what} has no entry {list(index)}", span, f"this is {what}")
+            return None
+        for i, extent, place in zip(index, typed.shape, written, strict=False):
+            if not 1 <= i <= extent:
+                self.reporter.error(
+                    f"there is no entry {i} in {spoken(typed.shape)}", place.span, f"indices run from 1 to {extent}"
+                )
+                return None
+        if len(index) == len(typed.shape):
+            return Typed(Element(typed.expr, tuple(map(number, index)), span), ())
+        rest = typed.shape[len(index) :]
+        entries = tuple(Element(typed.expr, tuple(map(number, (*index, *i)))) for i in indices(rest))
+        return Typed(Array(rest, entries, span), rest)
+
+    # Calls.
+
+    def _call(self, expr: Call) -> Typed | None:
+        name = expr.operation.name
+        positional = tuple(a for a in expr.arguments if not _is_named(a))
+        typed = self._children(replace(expr, arguments=positional))
+        row = {MATMUL.name: ops.MATMUL, TRANSPOSE.name: ops.TRANSPOSE}.get(name) or ops.find(name)
+        if row is None:
+            self._unknown_function(name, expr)
+            return None
+        attributes = self._attributes(row, tuple(a for a in expr.arguments if _is_named(a)))
+        if typed is None or attributes is None or not self._arity_fits(row, typed, expr):
+            return None
+        if row in (ops.MAX, ops.MIN):
+            return self._extreme(row, typed, expr)
+        if row is ops.LINEAR:
+            return typed[0]
+        return self._shaped(Call(row, tuple(t.expr for t in typed), attributes, expr.span), typed)
+
+    def _unknown_function(self, name: str, expr: Call) -> None:
+        folded = name.casefold()
+        if folded in LATER_FUNCTIONS:
+            self._not_yet(name, expr.span)
+        elif folded == "log":
+            self.reporter.error("`log` needs a base", expr.span, hint="write ln(x) for the natural logarithm")
+        elif self.scope.meaning(name) is not None:
+            self.reporter.error(f"`{name}` is not a function", expr.span, hint=f"to multiply, write {name}*(…)")
+        else:
+            self.reporter.error(f"there is no function `{name}`", expr.span, hint=did_you_mean(name, ops.SPOKEN))
+
+    def _arity_fits(self, row: Operation, typed: tuple[Typed, ...], expr: Call) -> bool:
+        least, most = (1, None) if row in (ops.MAX, ops.MIN) else row.arity
+        if least <= len(typed) and (most is None or len(typed) <= most):
+            return True
+        wanted = "at least 1 input" if most is None else "1 input" if most == 1 else f"{most} inputs"
+        self.reporter.error(f"`{row.name}` takes {wanted}, not {len(typed)}", expr.span)
+        return False
+
+    def _attributes(self, row: Operation, named: tuple[Expr, ...]) -> tuple[tuple[str, Attribute], ...] | None:
+        found: dict[str, Attribute] = {}
+        for option in named:
+            assert isinstance(option, Call)
+            key, value = option.arguments
+            assert isinstance(key, Symbol)
+            number_ = self.constant(value)
+            if key.key not in row.attributes:
+                takes = f"it takes {', '.join(row.attributes)}" if row.attributes else "it takes none"
+                near = nearest(key.key, row.attributes)
+                hint = f"did you mean `{near}`?" if near else takes
+                self.reporter.error(f"`{row.name}` has no option `{key.key}`", key.span, hint=hint)
+                return None
+            if number_ is None:
+                return None
+            found[key.key] = number_.item.value
+        return tuple(sorted(found.items()))
+
+    def _extreme(self, row: Operation, typed: tuple[Typed, ...], expr: Call) -> Typed | None:
+        """The largest (smallest) of several numbers, or of the entries of one array."""
+        parts = tuple(t.expr for t in typed)
+        if len(typed) == 1:
+            if not typed[0].shape:
+                return typed[0]
+            parts = tuple(Element(typed[0].expr, tuple(map(number, i))) for i in indices(typed[0].shape))
+            return Typed(reduce(lambda a, b: ops.call(row, a, b), parts), ())
+        shaped = self._shaped(Call(row, parts, (), expr.span), typed)
+        if shaped is None:
+            return None
+        return Typed(replace(reduce(lambda a, b: ops.call(row, a, b), parts), span=expr.span), shaped.shape)
+
+    # Values.
+
+    def constant(self, expr: Expr) -> Tensor[Num] | None:
+        """The value of an expression without names; anything else is reported."""
+        typed = self.resolve(expr)
+        if typed is None:
+            return None
+        if has_names(typed.expr):
+            name = next(iter(symbols(typed.expr)))
+            self.reporter.error("a value is a number here, not a formula", expr.span, f"`{name}` is a name")
+            return None
+        try:
+            return evaluate(typed.expr, {}, Decimal50())
+        except NumberMistake as mistake:
+            self.reporter.error(mistake.message, expr.span, hint=mistake.hint)
+            return None
+
+
+def _flat_index(expr: Element) -> tuple[Expr, tuple[Expr, ...]]:
+    """`x[2][1]` is `x[2, 1]`."""
+    if not isinstance(expr.of, Element):
+        return expr.of, expr.index
+    inner, index = _flat_index(expr.of)
+    return inner, index + expr.index
+
+
+def _is_named(expr: Expr) -> bool:
+    return isinstance(expr, Call) and expr.operation is NAMED
+
+
+def _not_entrywise(typed: tuple[Typed, ...], a: int, b: int) -> ShapeMistake:
+    first, second = typed[a].shape, typed[b].shape
+    fits = first[-1] == second[0]
+    hint = "the product of a matrix and a vector is written `@`" if fits else ""
+    return ShapeMistake(f"`*` multiplies entry by entry: {spoken(first)} and {spoken(second)} do not fit", (a, b), hint)

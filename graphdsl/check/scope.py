@@ -1,0 +1,178 @@
+"""The names of a spec: what each stands for, who quarrels over it; judges names, never formulas."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from graphdsl.derive.element import part
+from graphdsl.diagnostics import Label, Reporter, Span, did_you_mean
+from graphdsl.expr import Element, Expr, Symbol, number
+from graphdsl.names import Ink, canonical
+from graphdsl.numbers import Num, Shape, Tensor, indices, size
+from graphdsl.syntax import DataKind, Name, Names
+
+MOST_ENTRIES = 250_000
+"""A declared tensor, or a layer's weights, may have so many entries."""
+
+LOOKALIKE_ENTRIES = 1_000
+"""Only tensors up to this size have their entries' looks compared."""
+
+
+@dataclass(slots=True)
+class Meaning:
+    """What a name stands for; `expr` is missing until it is known, and stays so where it is broken."""
+
+    text: str
+    kind: str
+    span: Span
+    expr: Expr | None = None
+    broken: bool = False
+
+
+@dataclass(slots=True)
+class Datum:
+    """A quantity that may still lack its value."""
+
+    kind: DataKind
+    symbol: Symbol
+    value: Tensor[Num] | None
+    span: Span
+    role: str = ""
+
+
+@dataclass
+class Scope:
+    """All names by what they are compared by, and the quantities in the order of the text."""
+
+    reporter: Reporter
+    names: dict[str, Meaning] = field(default_factory=dict)
+    data: dict[str, Datum] = field(default_factory=dict)
+    used: set[str] = field(default_factory=set)
+
+    def declare(self, text: str, kind: str, span: Span, expr: Expr | None = None) -> bool:
+        """Enter a name; a second one of the same name is a mistake that points at both."""
+        known = self.names.get(canonical(text))
+        if known is not None:
+            spelled = "" if known.text == text else f" (as `{known.text}`)"
+            self.reporter.error(
+                f"`{text}` is defined twice{spelled}",
+                span,
+                "again here",
+                also=[Label(known.span, f"first here, as {article(known.kind)}")],
+            )
+            return False
+        self.names[canonical(text)] = Meaning(text, kind, span, expr)
+        return True
+
+    def define(self, text: str, expr: Expr | None) -> None:
+        """Say what a declared name stands for; nothing where its definition is wrong."""
+        meaning = self.names[canonical(text)]
+        meaning.expr, meaning.broken = expr, expr is None
+
+    def meaning(self, text: str) -> Meaning | None:
+        """What a name stands for, or nothing."""
+        return self.names.get(canonical(text))
+
+    def look_up(self, text: str, span: Span) -> Expr | None:
+        """The symbol or element behind a name; an unknown one is reported."""
+        meaning = self.meaning(text)
+        if meaning is None:
+            self.reporter.error(
+                f"`{text}` is not defined",
+                span,
+                "unknown name",
+                hint=did_you_mean(text, self.spellings())
+                or "declare it with `input`, `param` or `const`, or give it an equation",
+            )
+            return None
+        self.used.add(canonical(text))
+        return meaning.expr
+
+    def spellings(self) -> list[str]:
+        """All names, as typed."""
+        return [meaning.text for meaning in self.names.values()]
+
+    def enter_parts(self, symbol: Symbol, kind: str, spans: Iterable[Span]) -> None:
+        """Let the named entries of a tensor be called by their own names."""
+        if symbol.parts is None:
+            return
+        for entry, index, span in zip(symbol.parts, indices(symbol.shape), spans, strict=True):
+            self.declare(entry.key, kind, span, Element(symbol, tuple(map(number, index))))
+
+    def look_alikes(self) -> None:
+        """Report different names that would look the same on the page."""
+        seen: dict[Ink, tuple[str, Span]] = {}
+        for text, ink, span in self._looks():
+            other = seen.setdefault(ink, (text, span))
+            if other[0] != text:
+                self.reporter.error(
+                    f"`{text}` and `{other[0]}` would look the same on the page",
+                    span,
+                    f"`{text}`",
+                    also=[Label(other[1], f"`{other[0]}`")],
+                    hint="rename one of them",
+                )
+
+    def _looks(self) -> Iterator[tuple[str, Ink, Span]]:
+        for meaning in self.names.values():
+            symbol = meaning.expr
+            if not isinstance(symbol, Symbol):
+                continue
+            if symbol.parts is None or "." not in symbol.key:
+                yield symbol.key, symbol.ink, meaning.span
+            if symbol.shape and symbol.parts is None and size(symbol.shape) <= LOOKALIKE_ENTRIES:
+                for index in indices(symbol.shape):
+                    entry = part(symbol, index)
+                    yield entry.key, entry.ink, meaning.span
+
+
+def article(kind: str) -> str:
+    """`an input`, `a layer`."""
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
+
+
+def spread(names: Names, reporter: Reporter) -> list[Name]:
+    """The names of a range `b1..b5`; a single name is itself."""
+    first, last = names.first, names.last
+    if last is None:
+        return [first]
+    stem, start = _numbered(first.text)
+    other_stem, end = _numbered(last.text)
+    if stem != other_stem or start is None or end is None:
+        reporter.error(
+            f"`{first.text}..{last.text}` is not a range of names",
+            names.span,
+            "the names differ in more than a number",
+            hint="write it as `b1..b5`",
+        )
+        return []
+    if end < start:
+        reporter.error(
+            f"the range `{first.text}..{last.text}` runs backwards",
+            names.span,
+            hint=f"write `{last.text}..{first.text}`",
+        )
+        return []
+    if end - start >= MOST_ENTRIES:
+        reporter.error(
+            f"the range `{first.text}..{last.text}` has {end - start + 1:,} names",
+            names.span,
+            f"at most {MOST_ENTRIES:,} are allowed",
+        )
+        return []
+    return [Name(f"{stem}{i}", names.span) for i in range(start, end + 1)]
+
+
+def _numbered(text: str) -> tuple[str, int | None]:
+    stem = text.rstrip("0123456789")
+    digits = text[len(stem) :]
+    return stem, int(digits) if digits and len(digits) < 10 else None
+
+
+def counted(shape: Shape, what: str, span: Span, reporter: Reporter) -> bool:
+    """Whether a shape is small enough to be made; reported before memory is touched."""
+    if size(shape) <= MOST_ENTRIES:
+        return True
+    reporter.error(f"{what} would have {size(shape):,} entries", span, f"at most {MOST_ENTRIES:,} are allowed")
+    return False

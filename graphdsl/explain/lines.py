@@ -1,0 +1,169 @@
+"""A value or a gradient of a pass -> its line of derivation: symbols, chain rule, numbers, result; chooses no digits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from graphdsl.derive.derivative import raw_derivative
+from graphdsl.document import Inlines, Line, Math
+from graphdsl.explain.worked import Pass, definition, worked
+from graphdsl.expr import (
+    MINUS_ONE,
+    ONE,
+    Expr,
+    Number,
+    Partial,
+    Product,
+    Relation,
+    Symbol,
+    add,
+    equals,
+    has_names,
+    multiply,
+)
+from graphdsl.phrases import Phrases
+
+MOST_PATHS = 2
+"""So many whole paths are written out; more are not, for they grow as width^(depth − 1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Makes lines for one pass; `full` lines say the chain rule in symbols, others give the numbers."""
+
+    at: Pass
+    phrases: Phrases
+
+    # Forward.
+
+    def value(self, key: str, symbols: bool) -> Line:
+        """key = formula = numbers = result."""
+        graph = self.at.graph
+        formula = graph.formula(key)
+        written = definition(formula)
+        done = worked(written, self.at)
+        members: list[Expr] = [graph.symbols[key]]
+        if symbols:
+            members.append(formula)
+        members += [done.expr, self.at.value(key)]
+        return Line(chain(members), self._because(done.conditions))
+
+    # Backward.
+
+    def gradient(self, objective: str, key: str, full: bool, symbols: bool = True) -> Line:
+        """∂objective/∂key by the chain rule over everything that uses it."""
+        uses = self.uses(objective, key)
+        target = self.partial(objective, key)
+        reached = [self._upstream_times_local(objective, use, key) for use in uses]
+        short = add(*reached) if reached else Number(ONE.value * 0)
+        done = worked(short, self.at)
+        members: list[Expr] = [target]
+        if full:
+            members += self._whole_paths(objective, key)
+            members += self._rule(objective, key, uses)
+        if symbols or full:
+            members.append(short)
+        members += [done.expr, self.at.gradient(objective, key)]
+        reason = self._because(done.conditions) or (self._found_above(objective, uses) if full else ())
+        return Line(chain(members), reason)
+
+    def partial(self, of: str, wrt: str, local: bool = False) -> Partial:
+        """∂of/∂wrt; a local one is marked where `of` depends on `wrt` along other paths too."""
+        names = self.at.graph.symbols
+        marked = local and self._other_paths(of, wrt)
+        return Partial(names[of], names[wrt], local, marked)
+
+    def uses(self, objective: str, key: str) -> list[str]:
+        """The entries that use this one and reach the objective, in the order of the graph."""
+        gradients = self.at.sample.gradients[objective]
+        order = list(self.at.graph.symbols)
+        used = [child for child in self.at.graph.entries.successors(key) if child in gradients]
+        return sorted(used, key=order.index)
+
+    def _upstream_times_local(self, objective: str, use: str, key: str) -> Expr:
+        """∂objective/∂use · (∂use/∂key worked out in symbols)."""
+        local = self.at.graph.local(use, key)
+        if use == objective:
+            return local
+        upstream = self.partial(objective, use)
+        if isinstance(local, Product) and local.factors[0] == MINUS_ONE:
+            return Product((MINUS_ONE, upstream, *local.factors[1:]))
+        return Product((upstream, *(local.factors if isinstance(local, Product) else (local,))))
+
+    def _rule(self, objective: str, key: str, uses: list[str]) -> list[Expr]:
+        """The chain rule in symbols; straight under the objective, the derivative before it is tidied."""
+        if uses == [objective]:
+            return [raw_derivative(self.at.graph.formula(objective), key)]
+        return [add(*(self._link(objective, use, key) for use in uses))] if uses else []
+
+    def _link(self, objective: str, use: str, key: str) -> Expr:
+        local = self.partial(use, key, local=True)
+        return local if use == objective else multiply(self.partial(objective, use), local)
+
+    def _whole_paths(self, objective: str, key: str) -> list[Expr]:
+        """The product of local derivatives along each path to the objective, where there are at most two."""
+        paths = self._paths(objective, key)
+        if not 0 < len(paths) <= MOST_PATHS or max(map(len, paths)) < 4:
+            return []
+        return [add(*(self._along(path) for path in paths))]
+
+    def _along(self, path: list[str]) -> Expr:
+        pairs = list(zip(path, path[1:], strict=False))
+        return multiply(*(self.partial(child, parent, local=True) for parent, child in reversed(pairs)))
+
+    def _paths(self, objective: str, key: str) -> list[list[str]]:
+        """The paths from an entry to the objective, given up beyond a few."""
+        found: list[list[str]] = []
+        stack = [[key]]
+        while stack and len(found) <= MOST_PATHS:
+            path = stack.pop()
+            if path[-1] == objective:
+                found.append(path)
+            else:
+                stack += [[*path, use] for use in reversed(self.uses(objective, path[-1]))]
+            if len(stack) > 64:
+                return []
+        return found
+
+    def _other_paths(self, of: str, wrt: str) -> bool:
+        import networkx as nx
+
+        entries = self.at.graph.entries
+        return any(use != of and nx.has_path(entries, use, of) for use in entries.successors(wrt))
+
+    # Reasons.
+
+    def _because(self, conditions: Iterable[Relation]) -> Inlines:
+        items = [(Math(condition),) for condition in dict.fromkeys(conditions)]
+        return self.phrases.say("because", condition=self.phrases.listed([*items])) if items else ()
+
+    def _found_above(self, objective: str, uses: list[str]) -> Inlines:
+        found = [use for use in uses if use != objective]
+        if len(found) != 1:
+            return ()
+        gradient = Math(equals(self.partial(objective, found[0]), self.at.gradient(objective, found[0])))
+        return self.phrases.say("found_above", gradient=gradient)
+
+
+def chain(members: Iterable[Expr]) -> Relation:
+    """A chain without repetitions; numerals that are the result already are not said twice."""
+    kept: list[Expr] = []
+    for member in members:
+        if kept and (member == kept[-1] or _same_number(kept[-1], member)):
+            kept[-1] = member if not has_names(member) else kept[-1]
+        else:
+            kept.append(member)
+    return equals(*kept)
+
+
+def _same_number(a: Expr, b: Expr) -> bool:
+    return isinstance(a, Number) and isinstance(b, Number) and a.value == b.value
+
+
+def after_symbol(symbol: Symbol) -> Symbol:
+    """w⁺: the parameter after its update."""
+    from dataclasses import replace
+
+    ink = symbol.ink
+    return Symbol(f"{symbol.key}.after", (), replace(ink, sup=f"{ink.sup}+"))

@@ -1,0 +1,152 @@
+"""Formula + a pass -> the same formula in numbers, with the cases that held; chooses no digits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from graphdsl.derive.evaluate import HOLDS, evaluate
+from graphdsl.expr import (
+    ZERO,
+    Call,
+    Cases,
+    Expr,
+    Number,
+    Partial,
+    Relation,
+    Sign,
+    Symbol,
+    children,
+    walk,
+    with_children,
+)
+from graphdsl.graph import Graph
+from graphdsl.numbers import Decimal50, Num, scalar
+from graphdsl.trace import Sample
+
+N = TypeVar("N")
+
+OPPOSITE: Mapping[Sign, Sign] = {"<": "≥", "≤": ">", ">": "≤", "≥": "<", "=": "≠", "≠": "=", "≈": "≠"}
+
+PRODUCT = ""
+"""The quantity of a computed number without a name: a partial product."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """One forward and backward pass as the page speaks of it: `given` holds the keys whose values are data."""
+
+    graph: Graph
+    sample: Sample
+    given: frozenset[str]
+
+    def value(self, key: str) -> Number:
+        """The value of an entry as a numeral."""
+        return numeral(self.sample.values[key], None if key in self.given else key)
+
+    def gradient(self, objective: str, key: str) -> Number:
+        """∂objective/∂key as a numeral; 0 where the objective does not depend on it."""
+        found = self.sample.gradients[objective].get(key, Num(ZERO.value))
+        return numeral(found, f"d{objective}/d{key}")
+
+    def number(self, key: str) -> Num:
+        """The carried value of an entry."""
+        return self.sample.values[key]
+
+
+def numeral(value: Num, quantity: str | None) -> Number:
+    """A carried number as it enters the document."""
+    return Number(value.value, value.exact, quantity)
+
+
+@dataclass(frozen=True, slots=True)
+class Worked:
+    """A formula in numbers, and the conditions under which its cases were chosen."""
+
+    expr: Expr
+    conditions: tuple[Relation, ...] = ()
+
+
+def worked(expr: Expr, at: Pass, settings: Mapping[str, Num] | None = None) -> Worked:
+    """Names become numerals; a piecewise rule becomes the case that held, its condition kept."""
+    conditions: list[Relation] = []
+
+    def visit(node: Expr) -> Expr:
+        match node:
+            case Symbol():
+                known = (settings or {}).get(node.key)
+                return numeral(known, None) if known is not None else at.value(node.key)
+            case Partial():
+                return at.gradient(_key(node.of), _key(node.wrt))
+            case Cases():
+                chosen, condition = held(node, at)
+                conditions.append(condition)
+                return visit(chosen)
+            case Call() if (pieces := _pieces(node)) is not None:
+                return visit(pieces)
+            case _:
+                return with_children(node, tuple(map(visit, children(node))))
+
+    return Worked(visit(expr), tuple(conditions))
+
+
+def held(cases: Cases, at: Pass) -> tuple[Expr, Relation]:
+    """The branch that held, and its condition with numbers: z₃ = 2.5 > 0."""
+    arithmetic = Decimal50()
+    env = {s.key: scalar(at.number(s.key)) for s in walk(cases) if isinstance(s, Symbol)}
+    last: Relation | None = None
+    for value, condition in cases.branches:
+        left, right = (evaluate(member, env, arithmetic).item for member in condition.members)
+        if HOLDS[condition.signs[0]](arithmetic.compare(left, right)):
+            return value, _with_numbers(condition, condition.signs[0], at)
+        last = condition
+    assert last is not None
+    return cases.otherwise, _with_numbers(last, OPPOSITE[last.signs[0]], at)
+
+
+def _with_numbers(condition: Relation, sign: Sign, at: Pass) -> Relation:
+    left, right = condition.members
+    members: list[Expr] = [left]
+    signs: list[Sign] = []
+    if not isinstance(left, Number):
+        members.append(_value(left, at))
+        signs.append("=")
+    members.append(right)
+    signs.append(sign)
+    if not isinstance(right, Number):
+        members.append(_value(right, at))
+        signs.append("=")
+    return Relation(tuple(members), tuple(signs))
+
+
+def _value(expr: Expr, at: Pass) -> Number:
+    env = {s.key: scalar(at.number(s.key)) for s in walk(expr) if isinstance(s, Symbol)}
+    found = evaluate(expr, env, Decimal50()).item
+    return numeral(found, expr.key if isinstance(expr, Symbol) and expr.key not in at.given else PRODUCT)
+
+
+def _pieces(call: Call) -> Cases | None:
+    """The cases of an operation whose definition has several and whose every case is a number."""
+    if call.operation.formula is None:
+        return None
+    formula = call.operation.formula(call.arguments, dict(call.attributes))
+    if isinstance(formula, Cases) and all(isinstance(v, Number) for v, _ in formula.branches):
+        return formula
+    return None
+
+
+def definition(formula: Expr) -> Expr:
+    """An activation as its definition, where that names the argument just once: ReLU(z) as max(0, z)."""
+    if not isinstance(formula, Call) or formula.operation.formula is None:
+        return formula
+    written = formula.operation.formula(formula.arguments, dict(formula.attributes))
+    if isinstance(written, Cases):
+        return written
+    argument = formula.arguments[0]
+    return written if sum(node == argument for node in walk(written)) == 1 else formula
+
+
+def _key(expr: Expr) -> str:
+    assert isinstance(expr, Symbol), "a derivative is of one name by another"
+    return expr.key

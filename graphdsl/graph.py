@@ -1,0 +1,134 @@
+"""Model -> graph: one node per operation in NetworkX, and lazily the scalar view of every entry; computes no number."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from graphdsl.derive.derivative import derivative
+from graphdsl.derive.element import element, expanded, part
+from graphdsl.derive.shape import shape_of
+from graphdsl.expr import Expr, IndexedSum, Number, Sum, Symbol, children, symbols, with_children
+from graphdsl.model import Model, Node
+from graphdsl.numbers import indices, size
+
+if TYPE_CHECKING:
+    import networkx as nx
+
+
+@dataclass(frozen=True, slots=True)
+class Op:
+    """One operation: a single node of the algebra over the ids of other operations and the keys of data."""
+
+    id: str
+    expr: Expr
+    inputs: tuple[str, ...]
+    node: str
+    named: bool
+
+
+@dataclass(frozen=True)
+class Graph:
+    """The operations of a model in an order in which each needs only what stands before it, and two views of them."""
+
+    model: Model
+    ops: tuple[Op, ...]
+    _formulas: dict[str, Expr] = field(default_factory=dict)
+    _locals: dict[tuple[str, str], Expr] = field(default_factory=dict)
+
+    @cached_property
+    def operations(self) -> nx.MultiDiGraph:
+        """The operation grain: an edge for every use of a value, so that w·w has two."""
+        import networkx as nx
+
+        graph = nx.MultiDiGraph()
+        for quantity in self.model.quantities:
+            graph.add_node(quantity.symbol.key, kind=quantity.kind)
+        for op in self.ops:
+            graph.add_node(op.id, kind="operation", node=op.node, named=op.named)
+            for position, source in enumerate(op.inputs):
+                graph.add_edge(source, op.id, position=position)
+        return graph
+
+    @cached_property
+    def entries(self) -> nx.DiGraph:
+        """The named grain, entry by entry: an edge from each entry to every entry whose formula names it."""
+        import networkx as nx
+
+        graph = nx.DiGraph()
+        for key, symbol in self.symbols.items():
+            graph.add_node(key, symbol=symbol)
+        for key in self.computed:
+            graph.add_edges_from((parent, key) for parent in symbols(self.formula(key)))
+        return graph
+
+    @cached_property
+    def symbols(self) -> dict[str, Symbol]:
+        """Every scalar that has a name: data first, then what is computed, each in the order of the text."""
+        data = (entry for quantity in self.model.quantities for entry in entry_symbols(quantity.symbol))
+        computed = (entry for node in self.model.nodes for entry in entry_symbols(node.symbol))
+        return {symbol.key: symbol for symbols_ in (data, computed) for symbol in symbols_}
+
+    @cached_property
+    def computed(self) -> dict[str, tuple[Node, tuple[int, ...]]]:
+        """The node and the index behind every computed entry, in an order in which they can be computed."""
+        return {
+            part(node.symbol, index).key if index else node.symbol.key: (node, index)
+            for node in self.model.nodes
+            for index in indices(node.symbol.shape)
+        }
+
+    def formula(self, key: str) -> Expr:
+        """The scalar formula of a computed entry, over the names of other entries."""
+        if key not in self._formulas:
+            node, index = self.computed[key]
+            self._formulas[key] = element(node.formula, index) if index else expanded(node.formula)
+        return self._formulas[key]
+
+    def local(self, child: str, parent: str) -> Expr:
+        """∂child/∂parent of the child's formula as it stands, in terms of its output where that is simpler."""
+        if (child, parent) not in self._locals:
+            self._locals[child, parent] = derivative(self.formula(child), parent, self.symbols[child])
+        return self._locals[child, parent]
+
+    @cached_property
+    def scalar_operations(self) -> int:
+        """About how many scalar operations a forward pass takes."""
+        shapes = {node.symbol.key: node.symbol.shape for node in self.model.nodes}
+        shapes |= {q.symbol.key: q.symbol.shape for q in self.model.quantities}
+        return sum(max((size(shapes.get(i, ())) for i in (*op.inputs, op.id)), default=1) for op in self.ops)
+
+
+def entry_symbols(symbol: Symbol) -> Iterator[Symbol]:
+    """The named scalars of a tensor, row by row; a scalar is its own."""
+    return (part(symbol, index) for index in indices(symbol.shape)) if symbol.shape else iter((symbol,))
+
+
+def build(model: Model) -> Graph:
+    """The graph of a model."""
+    ops: list[Op] = []
+    for node in model.nodes:
+        _flatten(node.formula, node.symbol.key, node.symbol.key, ops, itertools.count(1))
+    return Graph(model, tuple(ops))
+
+
+def _flatten(expr: Expr, id_: str, node: str, ops: list[Op], count: Iterator[int]) -> None:
+    """Append the operations of a formula; the last one bears the id."""
+    whole = expanded(expr) if isinstance(expr, IndexedSum) else expr
+    if isinstance(whole, Symbol | Number):
+        whole = Sum((whole,))
+    parts = tuple(_input(child, node, ops, count) for child in children(whole))
+    inputs = tuple(p.key for p in parts if isinstance(p, Symbol))
+    ops.append(Op(id_, with_children(whole, parts), inputs, node, id_ == node))
+
+
+def _input(child: Expr, node: str, ops: list[Op], count: Iterator[int]) -> Expr:
+    """A number or a name as it is; anything else becomes an operation before it."""
+    if isinstance(child, Number | Symbol):
+        return child
+    id_ = f"%{node}.{next(count)}"
+    _flatten(child, id_, node, ops, count)
+    return Symbol(id_, shape_of(child))

@@ -1,0 +1,58 @@
+"""Language -> the words of the page, with places for formulas; knows no spec and no format."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+from graphdsl.document import Inline, Inlines, Text
+
+_PLACE = re.compile(r"\{(\w+)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Phrases:
+    """The phrases of one language by their keys."""
+
+    language: str
+    table: Mapping[str, str]
+
+    def words(self, key: str, **places: str | int) -> str:
+        """A phrase as plain words."""
+        return self.table[key].format(**places)
+
+    def say(self, key: str, **places: Inlines | Inline | str | int) -> Inlines:
+        """A phrase with formulas or words in its places."""
+        found: list[Inline] = []
+        for i, piece in enumerate(_PLACE.split(self.table[key])):
+            if i % 2 == 0:
+                found += [Text(piece)] if piece else []
+            else:
+                found += _inlines(places[piece])
+        return tuple(found)
+
+    def listed(self, items: list[Inlines]) -> Inlines:
+        """a, b and c."""
+        found: list[Inline] = []
+        for i, item in enumerate(items):
+            if i:
+                found.append(Text(self.table["and"] if i == len(items) - 1 else self.table["penultimate_comma"]))
+            found += item
+        return tuple(found)
+
+
+def _inlines(value: Inlines | Inline | str | int) -> Inlines:
+    if isinstance(value, tuple):
+        return value
+    return (Text(str(value)),) if isinstance(value, str | int) else (value,)
+
+
+@cache
+def load(language: str = "en") -> Phrases:
+    """The phrases of a language."""
+    text = resources.files(__package__).joinpath(f"{language}.toml").read_text("utf-8")
+    return Phrases(language, tomllib.loads(text))

@@ -1,0 +1,232 @@
+"""Graph + Trace -> Check and verdicts: every gradient by three independent routes, published numbers beside ours; a disagreement is never a page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal, localcontext
+
+from graphdsl.derive.evaluate import broadcast, common_shape, evaluate
+from graphdsl.expr import Call, Expr, children
+from graphdsl.graph import Graph, Op, entry_symbols
+from graphdsl.model import ExpectedNumber, Quantity
+from graphdsl.numbers import (
+    PRECISION,
+    Arithmetic,
+    Decimal50,
+    Num,
+    NumberMistake,
+    Tensor,
+    decimals_of,
+    rounded,
+    scalar,
+)
+from graphdsl.run import backward, forward
+from graphdsl.trace import Check, Round, Trace, Verdict
+
+ROUTES = ("pullback", "chain", "difference")
+TOLERANCE = Decimal("1e-25")
+NUDGE = Decimal("1e-16")
+MOST_WORK = 2_000_000
+SAMPLE = 20
+
+Env = dict[str, Tensor[Num]]
+
+
+class RoutesDisagree(Exception):
+    """Two ways to the same gradient give different numbers: a defect of the program, never a page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An entry of a quantity: what a difference nudges."""
+
+    key: str
+    quantity: Quantity
+    flat: int
+
+
+def compare(trace: Trace) -> Check:
+    """Every gradient of every round by pullbacks, by the chain rule and by central differences, in full precision."""
+    graph = trace.graph
+    places, sampled = _chosen(graph)
+    tally = _Tally()
+    for round_ in trace.rounds if graph.model.objectives else ():
+        _compare_round(graph, round_, places, tally)
+    return Check(ROUTES, tally.compared, tally.skipped, sampled, tally.worst)
+
+
+@dataclass(slots=True)
+class _Tally:
+    compared: int = 0
+    skipped: int = 0
+    worst: Decimal = Decimal(0)
+
+    def take(self, what: str, a: Num, b: Num) -> None:
+        """Hold two numbers against each other; the difference is relative where they are large."""
+        with localcontext(prec=PRECISION):
+            difference = abs(a.value - b.value) / max(Decimal(1), abs(a.value), abs(b.value))
+        if difference > TOLERANCE:
+            raise RoutesDisagree(f"{what}: {a.value} and {b.value}")
+        self.worst = max(self.worst, difference)
+
+
+def _chosen(graph: Graph) -> tuple[list[Place], bool]:
+    """The entries whose gradients are compared: all that matter, or a sample where that is too much work."""
+    model = graph.model
+    wanted = [q for q in model.quantities if q.kind == "param"] if model.loss else []
+    wanted = wanted or [q for q in model.quantities if q.kind != "target"]
+    places = [
+        Place(entry.key, quantity, i) for quantity in wanted for i, entry in enumerate(entry_symbols(quantity.symbol))
+    ]
+    if len(places) * graph.scalar_operations <= MOST_WORK:
+        return places, False
+    stride = max(1, len(places) // SAMPLE)
+    return places[::stride][:SAMPLE], True
+
+
+def _compare_round(graph: Graph, round_: Round, places: list[Place], tally: _Tally) -> None:
+    arithmetic = Decimal50()
+    env = forward(graph, round_.parameters, arithmetic)
+    values = _entries(graph, env)
+    objectives = [o.key for o in graph.model.objectives]
+    pulled = {o: backward(graph, o, env, arithmetic) for o in objectives}
+    for place in places:
+        slopes = _slopes(graph, place, env, objectives, arithmetic)
+        for objective in objectives:
+            own = pulled[objective].get(place.quantity.symbol.key)
+            gradient = own.flat[place.flat] if own else Num(Decimal(0))
+            what = f"∂{objective}/∂{place.key} in round {round_.number}"
+            tally.take(what, gradient, total_derivative(graph, objective, place.key, values, arithmetic))
+            tally.compared += 1
+            if slopes is None:
+                tally.skipped += 1
+            else:
+                tally.take(what, gradient, slopes[objective])
+
+
+def _entries(graph: Graph, env: Env) -> dict[str, Num]:
+    symbols = [q.symbol for q in graph.model.quantities] + [node.symbol for node in graph.model.nodes]
+    return {
+        entry.key: value
+        for symbol in symbols
+        for entry, value in zip(entry_symbols(symbol), env[symbol.key].flat, strict=True)
+    }
+
+
+# The second route: the chain rule, entry by entry.
+
+
+def total_derivative(graph: Graph, of: str, wrt: str, values: Mapping[str, Num], arithmetic: Arithmetic[Num]) -> Num:
+    """∂of/∂wrt along every path of the scalar view, at the values given."""
+    import networkx as nx
+
+    if of == wrt:
+        return Num(Decimal(1))
+    entries = graph.entries
+    between = (nx.descendants(entries, wrt) | {wrt}) & (nx.ancestors(entries, of) | {of})
+    env = {key: scalar(value) for key, value in values.items()}
+    found = {of: Num(Decimal(1))}
+    for key in reversed(list(nx.topological_sort(entries.subgraph(between)))):
+        if key == of:
+            continue
+        total = Num(Decimal(0))
+        for child in entries.successors(key):
+            if child in found:
+                local = evaluate(graph.local(child, key), env, arithmetic).item
+                total = arithmetic.add(total, arithmetic.multiply(found[child], local))
+        found[key] = total
+    return found.get(wrt, Num(Decimal(0)))
+
+
+# The third: central differences.
+
+
+def _slopes(
+    graph: Graph, place: Place, env: Env, objectives: list[str], arithmetic: Decimal50
+) -> dict[str, Num] | None:
+    """(f(θ + h) − f(θ − h)) / 2h for each objective; nothing at a kink or at the edge of what exists."""
+    key = place.quantity.symbol.key
+    affected = _descendants(graph, key)
+    theta = env[key].flat[place.flat]
+    with localcontext(prec=PRECISION):
+        h = NUDGE * max(Decimal(1), abs(theta.value))
+        ends = [theta.value + h, theta.value - h]
+    try:
+        passes = [_again(affected, _replaced(env, place, end), arithmetic) for end in ends]
+    except NumberMistake:
+        return None
+    sides = [_sides(affected, e, arithmetic) for e in (env, *passes)]
+    if 0 in sides[0] or sides[0] != sides[1] or sides[0] != sides[2]:
+        return None
+    return {o: _slope(graph, o, passes, h, arithmetic) for o in objectives}
+
+
+def _slope(graph: Graph, objective: str, passes: list[Env], h: Decimal, arithmetic: Decimal50) -> Num:
+    node, index = graph.computed[objective]
+    up, down = (p[node.symbol.key].at(index) for p in passes)
+    with localcontext(prec=PRECISION):
+        return arithmetic.divide(Num(up.value - down.value), Num(2 * h))
+
+
+def _replaced(env: Env, place: Place, value: Decimal) -> Env:
+    tensor = env[place.quantity.symbol.key]
+    flat = (*tensor.flat[: place.flat], Num(value), *tensor.flat[place.flat + 1 :])
+    return {**env, place.quantity.symbol.key: Tensor(tensor.shape, flat)}
+
+
+def _descendants(graph: Graph, key: str) -> list[Op]:
+    """The operations that a quantity reaches, in order."""
+    reached = {key}
+    found = []
+    for op in graph.ops:
+        if not reached.isdisjoint(op.inputs):
+            reached.add(op.id)
+            found.append(op)
+    return found
+
+
+def _again(affected: list[Op], env: Env, arithmetic: Decimal50) -> Env:
+    for op in affected:
+        env[op.id] = evaluate(op.expr, env, arithmetic)
+    return env
+
+
+def _sides(affected: list[Op], env: Env, arithmetic: Decimal50) -> tuple[int, ...]:
+    return tuple(side for op in affected for side in sides_of(op.expr, env, arithmetic))
+
+
+def sides_of(expr: Expr, env: Mapping[str, Tensor[Num]], arithmetic: Decimal50) -> Iterator[int]:
+    """Where the arguments of an operation lie with regard to its kinks, entry by entry."""
+    if not isinstance(expr, Call) or expr.operation.sides is None:
+        return
+    arguments = tuple(evaluate(child, env, arithmetic) for child in children(expr))
+    shape = common_shape(arguments)
+    spread = [broadcast(a, shape).flat for a in arguments]
+    for entry in zip(*spread, strict=True):
+        yield from expr.operation.sides(arithmetic, tuple(map(scalar, entry)), dict(expr.attributes))
+
+
+# Published numbers beside ours.
+
+
+def verdicts(trace: Trace) -> tuple[Verdict, ...]:
+    """Each expected number beside ours, which is rounded half up to the printed digits."""
+    return tuple(_verdict(trace, expected) for expected in trace.graph.model.expected)
+
+
+def _verdict(trace: Trace, expected: ExpectedNumber) -> Verdict:
+    ours = _ours(trace, expected)
+    shown = rounded(ours.value, decimals_of(expected.value))
+    return Verdict(expected, ours, shown, shown == expected.value)
+
+
+def _ours(trace: Trace, expected: ExpectedNumber) -> Num:
+    after = expected.after or 0
+    values = trace.values_after(after)
+    if expected.wrt is None:
+        return values[expected.of]
+    sample = trace.rounds[after].samples[0]
+    if expected.of in sample.gradients:
+        return sample.gradients[expected.of].get(expected.wrt, Num(Decimal(0)))
+    return total_derivative(trace.graph, expected.of, expected.wrt, values, Decimal50())
