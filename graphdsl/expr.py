@@ -22,15 +22,16 @@ _span = field(default=None, compare=False, repr=False)
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A numeral. `quantity` names the computed quantity whose value it is; a given number has None.
+    """A numeral. `quantity` names the quantity whose value it is; a number of the formula itself has None.
 
-    `exact` is False where digits were rounded off on the way to the value. Until the figures are chosen, `value`
+    `given`: it is shown as it was given; a computed number is shown with the digits that are chosen for it. `exact` is False where digits were rounded off on the way to the value. Until the figures are chosen, `value`
     holds every carried digit; afterwards just the digits that are printed.
     """
 
     value: Decimal
     exact: bool = True
     quantity: str | None = None
+    given: bool = True
     span: Span | None = _span
 
 

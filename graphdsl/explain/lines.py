@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from graphdsl.derive.derivative import raw_derivative
 from graphdsl.document import Inlines, Line, Math
@@ -29,8 +30,18 @@ MOST_PATHS = 2
 
 
 @dataclass(frozen=True, slots=True)
+class Style:
+    """How much a gradient's line says: the chain rule, its symbols worked out, whole paths; what stands near it."""
+
+    rule: bool
+    symbols: bool = True
+    paths: bool = False
+    near: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Lines:
-    """Makes lines for one pass; `full` lines say the chain rule in symbols, others give the numbers."""
+    """Makes lines for one pass; the first pass says every formula, others give the numbers."""
 
     at: Pass
     phrases: Phrases
@@ -51,7 +62,7 @@ class Lines:
 
     # Backward.
 
-    def gradient(self, objective: str, key: str, full: bool, symbols: bool = True) -> Line:
+    def gradient(self, objective: str, key: str, style: Style) -> Line:
         """∂objective/∂key by the chain rule over everything that uses it."""
         uses = self.uses(objective, key)
         target = self.partial(objective, key)
@@ -59,13 +70,15 @@ class Lines:
         short = add(*reached) if reached else Number(ONE.value * 0)
         done = worked(short, self.at)
         members: list[Expr] = [target]
-        if full:
+        if style.paths:
             members += self._whole_paths(objective, key)
+        if style.rule:
             members += self._rule(objective, key, uses)
-        if symbols or full:
+        if style.symbols:
             members.append(short)
         members += [done.expr, self.at.gradient(objective, key)]
-        reason = self._because(done.conditions) or (self._found_above(objective, uses) if full else ())
+        far = [use for use in uses if use not in style.near] if style.rule else []
+        reason = self._because(done.conditions) or self._found_above(objective, far)
         return Line(chain(members), reason)
 
     def partial(self, of: str, wrt: str, local: bool = False) -> Partial:
@@ -109,7 +122,7 @@ class Lines:
         return [add(*(self._along(path) for path in paths))]
 
     def _along(self, path: list[str]) -> Expr:
-        pairs = list(zip(path, path[1:], strict=False))
+        pairs = list(itertools.pairwise(path))
         return multiply(*(self.partial(child, parent, local=True) for parent, child in reversed(pairs)))
 
     def _paths(self, objective: str, key: str) -> list[list[str]]:
@@ -163,7 +176,5 @@ def _same_number(a: Expr, b: Expr) -> bool:
 
 def after_symbol(symbol: Symbol) -> Symbol:
     """w⁺: the parameter after its update."""
-    from dataclasses import replace
-
     ink = symbol.ink
     return Symbol(f"{symbol.key}.after", (), replace(ink, sup=f"{ink.sup}+"))

@@ -43,7 +43,7 @@ class Pass:
 
     def value(self, key: str) -> Number:
         """The value of an entry as a numeral."""
-        return numeral(self.sample.values[key], None if key in self.given else key)
+        return numeral(self.sample.values[key], key, key in self.given)
 
     def gradient(self, objective: str, key: str) -> Number:
         """∂objective/∂key as a numeral; 0 where the objective does not depend on it."""
@@ -55,9 +55,9 @@ class Pass:
         return self.sample.values[key]
 
 
-def numeral(value: Num, quantity: str | None) -> Number:
+def numeral(value: Num, quantity: str, given: bool = False) -> Number:
     """A carried number as it enters the document."""
-    return Number(value.value, value.exact, quantity)
+    return Number(value.value, value.exact, quantity, given)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ def worked(expr: Expr, at: Pass, settings: Mapping[str, Num] | None = None) -> W
         match node:
             case Symbol():
                 known = (settings or {}).get(node.key)
-                return numeral(known, None) if known is not None else at.value(node.key)
+                return numeral(known, node.key, True) if known is not None else at.value(node.key)
             case Partial():
                 return at.gradient(_key(node.of), _key(node.wrt))
             case Cases():
@@ -123,7 +123,8 @@ def _with_numbers(condition: Relation, sign: Sign, at: Pass) -> Relation:
 def _value(expr: Expr, at: Pass) -> Number:
     env = {s.key: scalar(at.number(s.key)) for s in walk(expr) if isinstance(s, Symbol)}
     found = evaluate(expr, env, Decimal50()).item
-    return numeral(found, expr.key if isinstance(expr, Symbol) and expr.key not in at.given else PRODUCT)
+    key = expr.key if isinstance(expr, Symbol) else PRODUCT
+    return numeral(found, key, key in at.given)
 
 
 def _pieces(call: Call) -> Cases | None:

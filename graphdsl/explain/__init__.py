@@ -1,0 +1,149 @@
+"""Trace -> Document: which steps to show, in what order, with which words. Never a format, never a digit."""
+
+from __future__ import annotations
+
+from graphdsl import __version__
+from graphdsl.diagram import Diagram
+from graphdsl.document import Block, Document, Figure, Inlines, Math, Paragraph, Section, Text
+from graphdsl.explain.front import conventions, given
+from graphdsl.explain.lines import Lines
+from graphdsl.explain.order import Order
+from graphdsl.explain.passes import Passes
+from graphdsl.explain.symmetry import Colours, colours
+from graphdsl.explain.tables import published, results, rounds, update
+from graphdsl.explain.worked import Pass, numeral
+from graphdsl.graph import Graph, entry_symbols
+from graphdsl.model import Model
+from graphdsl.numbers import Num
+from graphdsl.phrases import Phrases
+from graphdsl.trace import Check, Round, Sample, Trace, Verdict
+
+__all__ = ["explain"]
+
+MOST_ROUNDS = 4
+"""Up to so many rounds are written out; of a longer training the first two and the last."""
+
+
+def explain(
+    trace: Trace, check: Check, verdicts: tuple[Verdict, ...], phrases: Phrases, diagram: Diagram | None
+) -> Document:
+    """The worked solution of a run."""
+    model = trace.graph.model
+    story = _Story(trace, phrases)
+    blocks: list[Block] = [] if diagram is None else [_figure(diagram, trace.graph, phrases)]
+    blocks += [given(trace.graph, phrases), conventions(trace.graph, phrases)]
+    blocks += story.rounds()
+    blocks += story.ending()
+    blocks += published(verdicts, phrases)
+    return Document(
+        title=model.title or phrases.words("untitled"),
+        subtitle=_subtitle(model, phrases),
+        blocks=tuple(blocks),
+        colophon=_colophon(model, check, phrases),
+        language=phrases.language,
+    )
+
+
+class _Story:
+    """The rounds, one after the other, and what follows the last."""
+
+    def __init__(self, trace: Trace, phrases: Phrases):
+        self.trace = trace
+        self.graph = trace.graph
+        self.phrases = phrases
+        self.order = Order(trace.graph)
+        self.colours: Colours = colours(trace.graph)
+        self.data = frozenset(key for key in self.graph.symbols if key not in self.graph.computed)
+
+    def rounds(self) -> list[Block]:
+        """Every round in full, or the first two and the last."""
+        total = len(self.trace.rounds)
+        shown = range(total) if total <= MOST_ROUNDS else [0, 1, total - 1]
+        blocks: list[Block] = []
+        for i in shown:
+            if i > 1 and total > MOST_ROUNDS:
+                blocks.append(Paragraph(self.phrases.say("rounds_between", first=3, last=total - 1)))
+            blocks += self._round(self.trace.rounds[i])
+        return blocks
+
+    def _round(self, round_: Round) -> list[Block]:
+        passes = self._passes(round_.samples[0], round_.number)
+        blocks: list[Block] = [self._part("forward", round_.number, self._referring(round_.number, passes.forward()))]
+        for objective in self.graph.model.objectives:
+            loss = self.graph.model.loss
+            other = (loss is not None and objective != loss) or len(self.graph.model.objectives) > 1
+            title = self.phrases.say("backward_of" if other else "backward", objective=Math(objective))
+            blocks.append(self._part(title, round_.number, passes.backward(objective.key)))
+        training = self.graph.model.training
+        if training is not None:
+            worked = update(round_, passes.lines.at, training, self.phrases, passes.first)
+            blocks.append(self._part("update", round_.number, worked))
+        return blocks
+
+    def _passes(self, sample: Sample, number: int) -> Passes:
+        changed = {e.key for q in self.graph.model.quantities if q.trained for e in entry_symbols(q.symbol)}
+        known = self.data if number == 1 else self.data - changed
+        at = Pass(self.graph, sample, frozenset(known))
+        return Passes(Lines(at, self.phrases), self.order, self.colours, number == 1)
+
+    def _part(self, title: str | Inlines, number: int, blocks: tuple[Block, ...]) -> Section:
+        words = self.phrases.say(title) if isinstance(title, str) else title
+        if len(self.trace.rounds) > 1:
+            words = self.phrases.say("in_round", number=number, part=words)
+        return Section(_capitalised(words), blocks)
+
+    def _referring(self, number: int, blocks: tuple[Block, ...]) -> tuple[Block, ...]:
+        """Later rounds point back to the formulas of the first."""
+        return (Paragraph(self.phrases.say("formulas_of_round_one")), *blocks) if number == 2 else blocks
+
+    def ending(self) -> list[Block]:
+        """The pass with the last parameters and the table of rounds; of a circuit, the table of results."""
+        if self.trace.final is None:
+            at = Pass(self.graph, self.trace.rounds[-1].samples[0], self.data)
+            return [Section(self.phrases.say("results"), (results(at, self.phrases),))]
+        passes = self._passes(self.trace.final, len(self.trace.rounds) + 1)
+        return [
+            Section(self.phrases.say("updated_pass"), passes.forward(final=True)),
+            Section(self.phrases.say("results"), rounds(self.trace, self.phrases)),
+        ]
+
+
+def _capitalised(words: Inlines) -> Inlines:
+    first = words[0]
+    if isinstance(first, Text):
+        return (Text(first.words[:1].upper() + first.words[1:]), *words[1:])
+    return words
+
+
+def _subtitle(model: Model, phrases: Phrases) -> Inlines:
+    parts: list[Inlines] = [phrases.say("worked_solution")] if model.title else []
+    if model.credit:
+        parts.append(phrases.say("credit", credit=model.credit))
+    if model.training is not None:
+        steps = model.training.steps
+        parts.append(phrases.say("updates_one" if steps == 1 else "updates_many", count=steps))
+    found: list[Text | Math] = []
+    for i, part in enumerate(parts):
+        found += [Text(" · ")] if i else []
+        found += [piece for piece in part if isinstance(piece, Text | Math)]
+    return tuple(found)
+
+
+def _figure(diagram: Diagram, graph: Graph, phrases: Phrases) -> Figure:
+    units = [key for key in graph.symbols if key in graph.computed]
+    alt = phrases.words("network_alt", units=", ".join(units[:20]) + (" …" if len(units) > 20 else ""))
+    return Figure(diagram, phrases.say("network_caption"), alt)
+
+
+def _colophon(model: Model, check: Check, phrases: Phrases) -> Inlines:
+    words: list[Inlines] = []
+    if check.compared:
+        routes = len(check.routes)
+        difference = Math(numeral(Num(check.max_difference, not check.max_difference), ""))
+        words.append(phrases.say("colophon_check", compared=check.compared, routes=routes, difference=difference))
+    if check.skipped:
+        words.append(phrases.say("colophon_skipped", skipped=check.skipped))
+    if check.sampled:
+        words.append(phrases.say("colophon_sampled"))
+    words.append(phrases.say("colophon_program", version=__version__))
+    return tuple(part for i, item in enumerate(words) for part in ((Text(" "),) if i else ()) + item)

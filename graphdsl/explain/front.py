@@ -1,0 +1,180 @@
+"""Model -> the front of the page: what is given, what is computed, the conventions that hold; computes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from graphdsl.derive.evaluate import evaluate
+from graphdsl.derive.shape import shape_of
+from graphdsl.document import Inlines, Item, Math, Note, Text
+from graphdsl.explain.worked import PRODUCT, numeral
+from graphdsl.expr import (
+    ONE,
+    ZERO,
+    Call,
+    Expr,
+    Number,
+    Operation,
+    Product,
+    Quotient,
+    Symbol,
+    equals,
+    walk,
+)
+from graphdsl.graph import Graph, entry_symbols
+from graphdsl.model import Model, Quantity
+from graphdsl.names import Ink
+from graphdsl.numbers import Decimal50, Num
+from graphdsl.phrases import Phrases
+
+ARGUMENT = Symbol("%z", ink=Ink("z"))
+MOST_NAMES = 16
+"""So many names are listed with one value; beyond, the first and the last."""
+
+
+def given(graph: Graph, phrases: Phrases) -> Note:
+    """The data, the activations, the objective and the settings."""
+    model = graph.model
+    items = [
+        *_data(model, phrases),
+        *_activations(graph, phrases),
+        *_objective(graph, phrases),
+        *_training(model, phrases),
+    ]
+    return Note("given", (Text(phrases.words("given")),), tuple(items))
+
+
+def _data(model: Model, phrases: Phrases) -> Iterator[Item]:
+    kinds = (("input", "input", "inputs"), ("target", "target", "targets"))
+    for kind, one, many in (*kinds, ("param", "parameter_word", "parameters"), ("const", "constant_word", "constants")):
+        entries = [e for q in model.quantities if q.kind == kind for e in _valued(q)]
+        if entries:
+            yield Item(phrases.say(one if len(entries) == 1 else many), _by_value(entries, phrases))
+
+
+def _valued(quantity: Quantity) -> list[tuple[Symbol, Num]]:
+    return list(zip(entry_symbols(quantity.symbol), quantity.value.flat, strict=True))
+
+
+def _by_value(entries: list[tuple[Symbol, Num]], phrases: Phrases) -> Inlines:
+    """x₁ = 2; w₁ = w₂ = … = 1: names that share a value share its sign."""
+    groups: dict[Num, list[Symbol]] = {}
+    for symbol, value in entries:
+        groups.setdefault(value, []).append(symbol)
+    found: list[Inlines] = [_names_and_value(names, value) for value, names in groups.items()]
+    words: list[Text | Math] = []
+    for i, item in enumerate(found):
+        words += [Text(phrases.words("between_values"))] if i else []
+        words += [part for part in item if isinstance(part, Text | Math)]
+    return tuple(words)
+
+
+def _names_and_value(names: list[Symbol], value: Num) -> Inlines:
+    given_number = numeral(value, names[0].key, True)
+    if len(names) <= 2:
+        return (Math(equals(*names, given_number)),)
+    shown = names if len(names) <= MOST_NAMES else [*names[:2], names[-1]]
+    found: list[Text | Math] = []
+    for i, name in enumerate(shown[:-1]):
+        found += [Text(", ")] if i else []
+        found.append(Math(name))
+    found.append(Text(", …, " if len(names) > MOST_NAMES else ", "))
+    found.append(Math(equals(shown[-1], given_number)))
+    return tuple(found)
+
+
+def activations(graph: Graph) -> list[Call]:
+    """One call of each activation or other function with a definition or a kink, in the order of the text."""
+    found: dict[tuple[Operation, object], Call] = {}
+    for node in graph.model.nodes:
+        for part in walk(node.formula):
+            if (isinstance(part, Call) and len(part.arguments) == 1 and not shape_of(part.arguments[0])) or (
+                isinstance(part, Call) and part.operation.elementwise
+            ):
+                found.setdefault((part.operation, part.attributes), part)
+    return list(found.values())
+
+
+def _activations(graph: Graph, phrases: Phrases) -> Iterator[Item]:
+    for call in activations(graph):
+        if call.operation.formula is None or len(call.arguments) != 1:
+            continue
+        formula = call.operation.formula((ARGUMENT,), dict(call.attributes))
+        own = Call(call.operation, (ARGUMENT,), call.attributes)
+        yield Item(phrases.say("activation"), (Math(equals(own, formula)),))
+
+
+def _objective(graph: Graph, phrases: Phrases) -> Iterator[Item]:
+    loss = graph.model.loss
+    if loss is not None:
+        yield Item(phrases.say("error"), (Math(equals(graph.symbols[loss.key], graph.formula(loss.key))),))
+
+
+def _training(model: Model, phrases: Phrases) -> Iterator[Item]:
+    if model.training is None:
+        return
+    for key, value in model.training.settings.items():
+        word = {"eta": "learning_rate"}.get(key, key)
+        yield Item(phrases.say(word), (Math(equals(Symbol(key), numeral(value, key, True))),))
+
+
+def conventions(graph: Graph, phrases: Phrases) -> Note:
+    """The factor of the loss, rounding, what holds at kinks, what is shared."""
+    model = graph.model
+    words: list[Inlines] = []
+    if model.loss is not None:
+        half = _has_half(graph.formula(model.loss.key))
+        if half:
+            words.append(phrases.say("loss_half", error=Math(graph.symbols[model.loss.key])))
+    words.append(_rounding(model, phrases))
+    words += _kinks(graph, phrases)
+    words += _shared(graph, phrases)
+    if model.training is not None:
+        words.append(phrases.say("ascent" if model.training.ascent else "simultaneous"))
+    return Note("conventions", (Text(phrases.words("conventions")),), tuple(Item((), w) for w in words))
+
+
+def _has_half(formula: Expr) -> bool:
+    half = Quotient(ONE, Number(ONE.value + ONE.value))
+    return any(isinstance(node, Product) and half in node.factors for node in walk(formula))
+
+
+def _rounding(model: Model, phrases: Phrases) -> Inlines:
+    cut = "_cut" if model.display.rounding == "cut" else ""
+    return phrases.say(f"rounding_{model.carry}{cut}", decimals=model.display.decimals)
+
+
+def _kinks(graph: Graph, phrases: Phrases) -> Iterator[Inlines]:
+    """The derivative that is taken where an activation has none."""
+    for call in activations(graph):
+        row = call.operation
+        if row.sides is None:
+            continue
+        if len(call.arguments) > 1:
+            yield phrases.say("kink_max")
+            continue
+        (slope,) = row.pullbacks((ARGUMENT,), dict(call.attributes), ARGUMENT, ONE)
+        if isinstance(slope, Product):
+            slope = slope.factors[-1]
+        if isinstance(slope, Call) and slope.operation.formula is not None:
+            at_kink = slope.operation.formula((ZERO,), dict(slope.attributes))
+            value = _value_at_kink(at_kink)
+            prime = Call(slope.operation, (ZERO,), slope.attributes)
+            own = Call(row, (ARGUMENT,), call.attributes)
+            yield phrases.say("kink", activation=Math(own), prime=Math(equals(prime, value)))
+
+
+def _value_at_kink(cases: Expr) -> Expr:
+    return numeral(evaluate(cases, {}, Decimal50()).item, PRODUCT, True)
+
+
+def _shared(graph: Graph, phrases: Phrases) -> Iterator[Inlines]:
+    """Parameters that more than one computed entry uses."""
+    for quantity in graph.model.quantities:
+        if quantity.kind != "param":
+            continue
+        for entry in entry_symbols(quantity.symbol):
+            uses = list(graph.entries.successors(entry.key)) if entry.key in graph.entries else []
+            if len(uses) > 1:
+                names = phrases.listed([(Math(graph.symbols[use]),) for use in uses[:6]])
+                yield phrases.say("shared", name=Math(entry), uses=names)
