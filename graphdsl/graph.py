@@ -95,6 +95,22 @@ class Graph:
         return self._locals[child, parent]
 
     @cached_property
+    def depth(self) -> dict[str, int]:
+        """The level of each entry: data have 0; an argument of an activation is on the level of its unit."""
+        found: dict[str, int] = {}
+        for key in self.symbols:
+            parents = list(self.entries.predecessors(key))
+            activates = len(parents) == 1 and self.is_argument(parents[0])
+            below = max((found[parent] for parent in parents), default=0)
+            found[key] = 0 if key not in self.computed else below + (0 if activates else 1)
+        return found
+
+    def is_argument(self, key: str) -> bool:
+        """Whether an entry is a pre-activation, made for the page or by a layer."""
+        found = self.computed.get(key)
+        return found is not None and found[0].role == "pre-activation"
+
+    @cached_property
     def scalar_operations(self) -> int:
         """About how many scalar operations a forward pass takes."""
         shapes = {node.symbol.key: node.symbol.shape for node in self.model.nodes}

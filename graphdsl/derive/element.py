@@ -45,7 +45,9 @@ def element(expr: Expr, index: Shape) -> Expr:
             return part(expr, own)
         case Array():
             return expanded(expr.entries[flat_index(shape, own)])
-        case Sum() | Product() | Quotient() | Power() | Cases():
+        case Sum():
+            return add(*(_entry(term, own) for term in expr.terms))
+        case Product() | Quotient() | Power() | Cases():
             return with_children(expr, tuple(_entry(child, own) for child in children(expr)))
         case Call():
             if expr.operation.elementwise:

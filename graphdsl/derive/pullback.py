@@ -28,7 +28,7 @@ from graphdsl.expr import (
     negate,
     number,
 )
-from graphdsl.numbers import Arithmetic, Tensor, flat_index, scalar, size
+from graphdsl.numbers import EXACT, Arithmetic, Tensor, flat_index, scalar, size
 
 N = TypeVar("N")
 
@@ -48,7 +48,7 @@ def pullbacks(node: Expr, out: Expr, upstream: Expr) -> tuple[Expr | None, ...]:
             above, below = node.numerator, node.denominator
             return (Quotient(upstream, below), negate(Quotient(multiply(upstream, above), Power(below, number(2)))))
         case Power():
-            lower = number(node.exponent.value - 1) if isinstance(node.exponent, Number) else _less_one(node.exponent)
+            lower = number(EXACT.subtract(node.exponent.value, ONE.value)) if isinstance(node.exponent, Number) else _less_one(node.exponent)
             return (multiply(upstream, node.exponent, Power(node.base, lower)), None)
         case Call():
             return node.operation.pullbacks(node.arguments, dict(node.attributes), out, upstream)

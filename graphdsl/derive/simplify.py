@@ -22,6 +22,7 @@ from graphdsl.expr import (
     Sum,
     rewrite,
 )
+from graphdsl.numbers import EXACT
 
 
 def simplify(expr: Expr) -> Expr:
@@ -83,7 +84,7 @@ def _decimal(value: Fraction) -> Decimal:
     places = 0
     while (value * 10**places).denominator != 1:
         places += 1
-    return Decimal(int(value * 10**places)).scaleb(-places)
+    return Decimal(int(value * 10**places)).scaleb(-places, EXACT)
 
 
 def _sum(terms: tuple[Expr, ...]) -> Expr:

@@ -76,7 +76,7 @@ class _Story:
             blocks.append(self._part(title, round_.number, passes.backward(objective.key)))
         training = self.graph.model.training
         if training is not None:
-            worked = update(round_, passes.lines.at, training, self.phrases, passes.first)
+            worked = update(round_, passes.lines.at, training, self.phrases, self.colours)
             blocks.append(self._part("update", round_.number, worked))
         return blocks
 
@@ -93,8 +93,13 @@ class _Story:
         return Section(_capitalised(words), blocks)
 
     def _referring(self, number: int, blocks: tuple[Block, ...]) -> tuple[Block, ...]:
-        """Later rounds point back to the formulas of the first."""
-        return (Paragraph(self.phrases.say("formulas_of_round_one")), *blocks) if number == 2 else blocks
+        """Later rounds point back to the formulas and the symmetries of the first."""
+        if number != 2:
+            return blocks
+        words = self.phrases.say("formulas_of_round_one")
+        if len(set(self.colours.values())) < len(self.colours):
+            words += (Text(" "), *self.phrases.say("symmetries_of_round_one"))
+        return (Paragraph(words), *blocks)
 
     def ending(self) -> list[Block]:
         """The pass with the last parameters and the table of rounds; of a circuit, the table of results."""
@@ -103,8 +108,8 @@ class _Story:
             return [Section(self.phrases.say("results"), (results(at, self.phrases),))]
         passes = self._passes(self.trace.final, len(self.trace.rounds) + 1)
         return [
-            Section(self.phrases.say("updated_pass"), passes.forward(final=True)),
-            Section(self.phrases.say("results"), rounds(self.trace, self.phrases)),
+            Section(self.phrases.say("updated_pass"), passes.forward()),
+            Section(self.phrases.say("results"), rounds(self.trace, self.phrases, self.colours)),
         ]
 
 

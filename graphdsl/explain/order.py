@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 from graphdsl.graph import Graph, entry_symbols
 from graphdsl.model import Model
@@ -20,31 +19,9 @@ class Level:
 
 @dataclass(frozen=True)
 class Order:
-    """The levels of a graph's computed entries; an argument of an activation is on the level of its unit."""
+    """The levels of a graph, as the backward pass visits them."""
 
     graph: Graph
-
-    @cached_property
-    def depth(self) -> dict[str, int]:
-        """Levels from the data up, which have 0."""
-        found: dict[str, int] = {}
-        for key in self.graph.symbols:
-            if key not in self.graph.computed:
-                found[key] = 0
-                continue
-            own = 0 if self._activates(key) else 1
-            found[key] = own + max((found[p] for p in self.graph.entries.predecessors(key)), default=0)
-        return found
-
-    def _activates(self, key: str) -> bool:
-        """Whether an entry is the activation of a pre-activation node."""
-        parents = list(self.graph.entries.predecessors(key))
-        return len(parents) == 1 and self.is_argument(parents[0])
-
-    def is_argument(self, key: str) -> bool:
-        """Whether an entry is a pre-activation, made for the page or by a layer."""
-        found = self.graph.computed.get(key)
-        return found is not None and found[0].role == "pre-activation"
 
     def levels(self, objective: str) -> list[Level]:
         """From just under the objective down to the data."""
@@ -53,12 +30,12 @@ class Order:
         computed = [key for key in wanted if key in self.graph.computed and key != objective]
         found: list[Level] = []
         for depth in sorted(
-            {self.depth[key] for key in wanted} | {self._lowest_use(k, wanted) for k in data}, reverse=True
+            {self.graph.depth[key] for key in wanted} | {self._lowest_use(k, wanted) for k in data}, reverse=True
         ):
-            here = [key for key in computed if self.depth[key] == depth]
+            here = [key for key in computed if self.graph.depth[key] == depth]
             level = Level(
-                tuple(key for key in here if not self.is_argument(key)),
-                tuple(key for key in here if self.is_argument(key)),
+                tuple(key for key in here if not self.graph.is_argument(key)),
+                tuple(key for key in here if self.graph.is_argument(key)),
                 tuple(key for key in data if self._lowest_use(key, wanted) == depth),
             )
             if level.units or level.arguments or level.data:
@@ -66,7 +43,7 @@ class Order:
         return found
 
     def _lowest_use(self, key: str, wanted: dict[str, None]) -> int:
-        return min(self.depth[use] for use in self.graph.entries.successors(key) if use in wanted)
+        return min(self.graph.depth[use] for use in self.graph.entries.successors(key) if use in wanted)
 
     def _wanted(self, objective: str) -> dict[str, None]:
         """Every entry whose derivative leads to one that is asked for, in the order of the text."""

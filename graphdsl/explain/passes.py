@@ -34,7 +34,7 @@ class Passes:
 
     # Forward.
 
-    def forward(self, final: bool = False) -> tuple[Block, ...]:
+    def forward(self) -> tuple[Block, ...]:
         """Every computed entry but the loss, unit by unit; the loss on its own line."""
         loss = self.graph.model.loss
         keys = [key for key in self._by_unit() if loss is None or key != loss.key]
@@ -47,7 +47,7 @@ class Passes:
         return self.lines.value(key, symbols=self.first)
 
     def _value_kind(self, key: str) -> object:
-        return self.order.is_argument(key), self.order.depth[key]
+        return self.graph.is_argument(key), self.graph.depth[key]
 
     def _by_unit(self) -> list[str]:
         """The order of the text, but each activation straight after its argument."""
@@ -56,8 +56,8 @@ class Passes:
             if key in found:
                 continue
             found.append(key)
-            if self.order.is_argument(key):
-                found += [u for u in self.graph.entries.successors(key) if self.order.depth[u] == self.order.depth[key]]
+            if self.graph.is_argument(key):
+                found += [u for u in self.graph.entries.successors(key) if self.graph.depth[u] == self.graph.depth[key]]
         return list(dict.fromkeys(found))
 
     # Backward.
@@ -65,7 +65,7 @@ class Passes:
     def backward(self, objective: str) -> tuple[Block, ...]:
         """∂objective/∂… from the output down."""
         levels = self.order.levels(objective)
-        if not any(self.order.is_argument(key) for key in self.graph.computed) and not self.graph.model.layers:
+        if not any(self.graph.is_argument(key) for key in self.graph.computed) and not self.graph.model.layers:
             return self._circuit(objective, levels)
         blocks: list[Block] = []
         for level in levels:
@@ -80,7 +80,12 @@ class Passes:
         symbol = self.graph.symbols[objective]
         seed = Line(equals(Partial(symbol, symbol), ONE), phrases.say("seed"))
         keys = [key for level in levels for key in (*level.units, *level.arguments, *level.data)]
-        return (Derivation((seed, *(self.lines.gradient(objective, key, Style(True)) for key in keys)), objective),)
+        return (
+            Derivation(
+                (seed, *(self.lines.gradient(objective, key, Style(True, near=frozenset(keys))) for key in keys)),
+                objective,
+            ),
+        )
 
     def _heading(self, level: Level) -> Inlines:
         phrases = self.lines.phrases
@@ -103,7 +108,7 @@ class Passes:
 
         def kind(key: str) -> object:
             rules = [pattern(self.graph.local(use, key), _Blank()) for use in self.lines.uses(objective, key)]
-            return key in self.graph.computed, self.order.is_argument(key), tuple(map(repr, rules))
+            return key in self.graph.computed, self.graph.is_argument(key), tuple(map(repr, rules))
 
         def equal(keys: Sequence[str]) -> Relation:
             partials = [self.lines.partial(objective, key) for key in reversed(keys)]
@@ -134,7 +139,7 @@ class Passes:
             kinds.add(own)
         blocks: list[Block] = [Derivation(tuple(lines), keys[0])] if lines else []
         symmetric = [same for same in classes.values() if len(same) > 1]
-        if symmetric:
+        if symmetric and self.first:
             blocks.append(self._by_symmetry([equal(self, same) for same in symmetric]))
         left = len(classes) - len(lines)
         if left:

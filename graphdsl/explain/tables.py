@@ -9,6 +9,7 @@ from decimal import Decimal
 from graphdsl.document import Block, Derivation, Inlines, Line, Math, Paragraph, Section, Table, Text
 from graphdsl.explain.lines import after_symbol, chain
 from graphdsl.explain.order import asked
+from graphdsl.explain.symmetry import Colours
 from graphdsl.explain.worked import PRODUCT, Pass, numeral, worked
 from graphdsl.expr import Expr, Number, Partial, Symbol, substitute
 from graphdsl.model import Training
@@ -21,15 +22,17 @@ MOST_COLUMNS = 5
 """Up to so many updates, the table of rounds has a column for each; longer trainings have a row for each."""
 
 
-def update(round_: Round, at: Pass, training: Training, phrases: Phrases, first: bool) -> tuple[Block, ...]:
+def update(round_: Round, at: Pass, training: Training, phrases: Phrases, colours: Colours) -> tuple[Block, ...]:
     """One parameter's update in full, all of them in a table."""
     loss = at.graph.model.loss
     assert loss is not None, "a training has a loss"
     key = next((k for k, u in round_.updates.items() if u.gradient.value), next(iter(round_.updates), None))
     if key is None:
         return ()
-    line = Derivation((_update_line(key, round_.updates[key], loss.key, at, training, first),), f"{key}.after")
-    return line, _update_table(round_, loss, at, training, phrases)
+    line = Derivation(
+        (_update_line(key, round_.updates[key], loss.key, at, training, round_.number == 1),), f"{key}.after"
+    )
+    return line, _update_table(round_, loss, at, training, phrases, colours)
 
 
 def _update_line(key: str, found: Update, loss: str, at: Pass, training: Training, symbols: bool) -> Line:
@@ -46,7 +49,9 @@ def _update_line(key: str, found: Update, loss: str, at: Pass, training: Trainin
     return Line(chain([*members, done.expr, taken, after]))
 
 
-def _update_table(round_: Round, loss: Symbol, at: Pass, training: Training, phrases: Phrases) -> Table:
+def _update_table(
+    round_: Round, loss: Symbol, at: Pass, training: Training, phrases: Phrases, colours: Colours
+) -> Table:
     names = at.graph.symbols
     theta = Symbol(THETA.key, ink=THETA.ink)
     gradient = Partial(loss, theta)
@@ -58,22 +63,41 @@ def _update_table(round_: Round, loss: Symbol, at: Pass, training: Training, phr
         (Math(step),),
         phrases.say("after"),
     )
-    rows = tuple(_update_row(names[key], found, at, loss.key) for key, found in round_.updates.items())
+    rows = tuple(
+        (_names(same, names), *_update_cells(same[0], round_.updates[same[0]], at, loss.key))
+        for same in symmetric(list(round_.updates), colours)
+    )
     return Table(head, rows, (False, True, True, True, True))
 
 
-def _update_row(symbol: Symbol, found: Update, at: Pass, loss: str) -> tuple[Inlines, ...]:
+def symmetric(keys: list[str], colours: Colours) -> list[list[str]]:
+    """The keys in rows: those that symmetry makes equal share one."""
+    rows: dict[int, list[str]] = {}
+    for key in keys:
+        rows.setdefault(colours[key], []).append(key)
+    return list(rows.values())
+
+
+def _names(keys: list[str], names: Mapping[str, Symbol]) -> Inlines:
+    """w₁, w₂"""
+    found: list[Text | Math] = []
+    for i, key in enumerate(keys):
+        found += [Text(", ")] if i else []
+        found.append(Math(names[key]))
+    return tuple(found)
+
+
+def _update_cells(key: str, found: Update, at: Pass, loss: str) -> tuple[Inlines, ...]:
     cells: tuple[Expr, ...] = (
-        symbol,
-        at.value(symbol.key),
-        at.gradient(loss, symbol.key),
+        at.value(key),
+        at.gradient(loss, key),
         numeral(found.step, PRODUCT),
-        numeral(found.after, f"{symbol.key}.after"),
+        numeral(found.after, f"{key}.after"),
     )
     return tuple((Math(cell),) for cell in cells)
 
 
-def rounds(trace: Trace, phrases: Phrases) -> tuple[Block, ...]:
+def rounds(trace: Trace, phrases: Phrases, colours: Colours) -> tuple[Block, ...]:
     """The error's way and every parameter, update by update."""
     loss = trace.graph.model.loss
     assert loss is not None and trace.final is not None
@@ -81,7 +105,9 @@ def rounds(trace: Trace, phrases: Phrases) -> tuple[Block, ...]:
     states = [trace.values_after(k) for k in range(steps + 1)]
     keys = [loss.key, *trace.rounds[-1].updates]
     table = (
-        _by_columns(trace, states, keys, phrases) if steps <= MOST_COLUMNS else _by_rows(trace, states, keys, phrases)
+        _by_columns(trace, states, keys, phrases, colours)
+        if steps <= MOST_COLUMNS
+        else _by_rows(trace, states, keys, phrases)
     )
     return Paragraph(_errors(trace, states, loss, phrases)), table
 
@@ -100,13 +126,19 @@ def _errors(trace: Trace, states: list[Mapping[str, Num]], loss: Symbol, phrases
     return phrases.say(key, chain=tuple(words))
 
 
-def _by_columns(trace: Trace, states: list[Mapping[str, Num]], keys: list[str], phrases: Phrases) -> Table:
+def _by_columns(
+    trace: Trace, states: list[Mapping[str, Num]], keys: list[str], phrases: Phrases, colours: Colours
+) -> Table:
     names = trace.graph.symbols
+    loss = keys[0]
     head = [phrases.say("quantity"), phrases.say("start")]
     head += [phrases.say("after_update", number=k) for k in range(1, len(states))]
     rows = tuple(
-        ((Math(names[key]),), *(_cell(state[key], key, not k and key != keys[0]) for k, state in enumerate(states)))
-        for key in keys
+        (
+            _names(same, names),
+            *(_cell(state[same[0]], same[0], not k and same[0] != loss) for k, state in enumerate(states)),
+        )
+        for same in symmetric(keys, colours)
     )
     return Table(tuple(head), rows, (False, *(True for _ in states)))
 
