@@ -111,6 +111,13 @@ class Graph:
         return found is not None and found[0].role == "pre-activation"
 
     @cached_property
+    def shared(self) -> dict[str, tuple[str, ...]]:
+        """The parameters that more than one computed entry uses, and these entries."""
+        keys = [entry.key for q in self.model.quantities if q.kind == "param" for entry in entry_symbols(q.symbol)]
+        uses = {key: tuple(self.entries.successors(key)) for key in keys}
+        return {key: used for key, used in uses.items() if len(used) > 1}
+
+    @cached_property
     def scalar_operations(self) -> int:
         """About how many scalar operations a forward pass takes."""
         shapes = {node.symbol.key: node.symbol.shape for node in self.model.nodes}

@@ -273,6 +273,7 @@ HADAMARD: Operation = Operation(
     lambda args, given, out, upstream: (multiply(upstream, args[1]), multiply(upstream, args[0])),
     lambda args, given: Product(args),
     _hadamard,
+    element=lambda args, given, index: Product(args),
     elementwise=True,
 )
 

@@ -100,7 +100,9 @@ def _quotient(expr: Quotient, name: str) -> Expr:
 def _power(expr: Power, name: str) -> Expr:
     """The power rule; an exponent that holds names is a call of the row `power` instead."""
     base, exponent = expr.base, expr.exponent
-    lower = Number(EXACT.subtract(exponent.value, Decimal(1))) if isinstance(exponent, Number) else add(exponent, MINUS_ONE)
+    lower = (
+        Number(EXACT.subtract(exponent.value, Decimal(1))) if isinstance(exponent, Number) else add(exponent, MINUS_ONE)
+    )
     raised = base if lower == ONE else ONE if lower == ZERO else Power(base, lower)
     return _times(exponent, raised, raw_derivative(base, name))
 

@@ -51,7 +51,7 @@ def element(expr: Expr, index: Shape) -> Expr:
             return with_children(expr, tuple(_entry(child, own) for child in children(expr)))
         case Call():
             if expr.operation.elementwise:
-                return replace(expr, arguments=tuple(element(a, own) for a in expr.arguments))
+                return _entrywise(expr, tuple(element(a, own) for a in expr.arguments))
             assert expr.operation.element is not None, f"{expr.operation.name} has no entries"
             return expanded(expr.operation.element(expr.arguments, dict(expr.attributes), tuple(map(number, own))))
         case IndexedSum():
@@ -60,6 +60,13 @@ def element(expr: Expr, index: Shape) -> Expr:
             return expr
         case _:
             assert_never(expr)
+
+
+def _entrywise(call: Call, arguments: tuple[Expr, ...]) -> Expr:
+    """The call on entries; a row whose entries are something plainer says so."""
+    if call.operation.element is None:
+        return replace(call, arguments=arguments)
+    return call.operation.element(arguments, dict(call.attributes), ())
 
 
 def _entry(child: Expr, index: Shape) -> Expr:

@@ -48,7 +48,11 @@ def pullbacks(node: Expr, out: Expr, upstream: Expr) -> tuple[Expr | None, ...]:
             above, below = node.numerator, node.denominator
             return (Quotient(upstream, below), negate(Quotient(multiply(upstream, above), Power(below, number(2)))))
         case Power():
-            lower = number(EXACT.subtract(node.exponent.value, ONE.value)) if isinstance(node.exponent, Number) else _less_one(node.exponent)
+            lower = (
+                number(EXACT.subtract(node.exponent.value, ONE.value))
+                if isinstance(node.exponent, Number)
+                else _less_one(node.exponent)
+            )
             return (multiply(upstream, node.exponent, Power(node.base, lower)), None)
         case Call():
             return node.operation.pullbacks(node.arguments, dict(node.attributes), out, upstream)

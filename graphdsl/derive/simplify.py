@@ -107,13 +107,11 @@ def _sum(terms: tuple[Expr, ...]) -> Expr:
 
 
 def _split(term: Expr) -> tuple[Fraction, Expr]:
-    """A term as a constant times the rest."""
-    if isinstance(term, Product):
-        value = _constant(term.factors[0])
-        if value is not None:
-            rest = term.factors[1:]
-            return value, rest[0] if len(rest) == 1 else Product(rest)
-    return Fraction(1), term
+    """A term as a constant times the rest; a negative fraction is two factors, -1 and its magnitude."""
+    coefficient, rest = Fraction(1), term.factors if isinstance(term, Product) else (term,)
+    while len(rest) > 1 and (value := _constant(rest[0])) is not None:
+        coefficient, rest = coefficient * value, rest[1:]
+    return coefficient, rest[0] if len(rest) == 1 else Product(rest)
 
 
 def _scaled(coefficient: Fraction, rest: Expr) -> Expr:
@@ -200,7 +198,9 @@ def _quotient(node: Quotient) -> Expr:
         return ONE
     if isinstance(node.numerator, Product) and node.numerator.factors[0] == MINUS_ONE:
         rest = node.numerator.factors[1:]
-        return Product((MINUS_ONE, Quotient(rest[0] if len(rest) == 1 else Product(rest), node.denominator)))
+        return _product(
+            (MINUS_ONE, _quotient(Quotient(rest[0] if len(rest) == 1 else Product(rest), node.denominator)))
+        )
     return node
 
 

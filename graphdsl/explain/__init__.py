@@ -12,7 +12,8 @@ from graphdsl.explain.passes import Passes
 from graphdsl.explain.symmetry import Colours, colours
 from graphdsl.explain.tables import published, results, rounds, update
 from graphdsl.explain.worked import Pass, numeral
-from graphdsl.graph import Graph, entry_symbols
+from graphdsl.expr import Symbol
+from graphdsl.graph import entry_symbols
 from graphdsl.model import Model
 from graphdsl.numbers import Num
 from graphdsl.phrases import Phrases
@@ -30,11 +31,11 @@ def explain(
     """The worked solution of a run."""
     model = trace.graph.model
     story = _Story(trace, phrases)
-    blocks: list[Block] = [] if diagram is None else [_figure(diagram, trace.graph, phrases)]
+    blocks: list[Block] = [] if diagram is None else [_figure(diagram, phrases)]
     blocks += [given(trace.graph, phrases), conventions(trace.graph, phrases)]
     blocks += story.rounds()
     blocks += story.ending()
-    blocks += published(verdicts, phrases)
+    blocks += published(verdicts, trace.graph.symbols, phrases)
     return Document(
         title=model.title or phrases.words("untitled"),
         subtitle=_subtitle(model, phrases),
@@ -134,10 +135,13 @@ def _subtitle(model: Model, phrases: Phrases) -> Inlines:
     return tuple(found)
 
 
-def _figure(diagram: Diagram, graph: Graph, phrases: Phrases) -> Figure:
-    units = [key for key in graph.symbols if key in graph.computed]
-    alt = phrases.words("network_alt", units=", ".join(units[:20]) + (" …" if len(units) > 20 else ""))
-    return Figure(diagram, phrases.say("network_caption"), alt)
+def _figure(diagram: Diagram, phrases: Phrases) -> Figure:
+    """The drawing, and in words what it shows."""
+    told: list[str] = []
+    for kind, key in (("input", "alt_inputs"), ("unit", "alt_units"), ("output", "alt_outputs")):
+        names = [box.label.key for box in diagram.boxes if box.kind == kind and isinstance(box.label, Symbol)]
+        told += [phrases.words(key, names=", ".join(names))] if names else []
+    return Figure(diagram, phrases.say("network_caption"), phrases.words("network_alt", units="; ".join(told)))
 
 
 def _colophon(model: Model, check: Check, phrases: Phrases) -> Inlines:

@@ -31,6 +31,9 @@ ARGUMENT = Symbol("%z", ink=Ink("z"))
 MOST_NAMES = 16
 """So many names are listed with one value; beyond, the first and the last."""
 
+MOST_VALUES = 60
+"""So many different values of a kind are listed."""
+
 
 def given(graph: Graph, phrases: Phrases) -> Note:
     """The data, the activations, the objective and the settings."""
@@ -61,15 +64,15 @@ def _by_value(entries: list[tuple[Symbol, Num]], phrases: Phrases) -> Inlines:
     groups: dict[Num, list[Symbol]] = {}
     for symbol, value in entries:
         groups.setdefault(value, []).append(symbol)
-    found: list[Inlines] = [_names_and_value(names, value) for value, names in groups.items()]
     words: list[Text | Math] = []
-    for i, item in enumerate(found):
+    for i, (value, names) in enumerate(list(groups.items())[:MOST_VALUES]):
         words += [Text(phrases.words("between_values"))] if i else []
-        words += [part for part in item if isinstance(part, Text | Math)]
-    return tuple(words)
+        words += _names_and_value(names, value)
+    left = len(groups) - MOST_VALUES
+    return (*words, *phrases.say("values_left", count=left)) if left > 0 else tuple(words)
 
 
-def _names_and_value(names: list[Symbol], value: Num) -> Inlines:
+def _names_and_value(names: list[Symbol], value: Num) -> tuple[Text | Math, ...]:
     given_number = numeral(value, names[0].key, True)
     if len(names) <= 2:
         return (Math(equals(*names, given_number)),)
@@ -169,12 +172,6 @@ def _value_at_kink(cases: Expr) -> Expr:
 
 
 def _shared(graph: Graph, phrases: Phrases) -> Iterator[Inlines]:
-    """Parameters that more than one computed entry uses."""
-    for quantity in graph.model.quantities:
-        if quantity.kind != "param":
-            continue
-        for entry in entry_symbols(quantity.symbol):
-            uses = list(graph.entries.successors(entry.key)) if entry.key in graph.entries else []
-            if len(uses) > 1:
-                names = phrases.listed([(Math(graph.symbols[use]),) for use in uses[:6]])
-                yield phrases.say("shared", name=Math(entry), uses=names)
+    for symbol, uses in graph.shared.items():
+        names = phrases.listed([(Math(graph.symbols[use]),) for use in uses[:6]])
+        yield phrases.say("shared", name=Math(graph.symbols[symbol]), uses=names)

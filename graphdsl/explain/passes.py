@@ -101,7 +101,10 @@ class Passes:
         def make(key: str, full: bool) -> Line:
             leaf = key in level.data
             style = Style(
-                full and self.first, self.first, leaf and leaf not in told, frozenset((*level.units, *level.arguments))
+                full and self.first,
+                self.first,
+                self.first and leaf and leaf not in told,
+                frozenset((*level.units, *level.arguments)),
             )
             told.add(leaf)
             return self.lines.gradient(objective, key, style)

@@ -181,18 +181,29 @@ def results(at: Pass, phrases: Phrases) -> Table:
     return Table(tuple(head), rows, (False, *(True for _ in head[1:])))
 
 
-def published(verdicts: tuple[Verdict, ...], phrases: Phrases) -> tuple[Block, ...]:
+def published(verdicts: tuple[Verdict, ...], names: Mapping[str, Symbol], phrases: Phrases) -> tuple[Block, ...]:
     """The author's numbers beside ours."""
     if not verdicts:
         return ()
     head = tuple(phrases.say(f"expected_{key}") for key in ("quantity", "published", "ours", "agrees"))
-    rows = tuple(_verdict_row(verdict, phrases) for verdict in verdicts)
+    rows = tuple(_verdict_row(verdict, names, phrases) for verdict in verdicts)
     return (Section(phrases.say("expected_title"), (Table(head, rows, (False, True, True, False)),)),)
 
 
-def _verdict_row(verdict: Verdict, phrases: Phrases) -> tuple[Inlines, ...]:
+def _reference(verdict: Verdict, names: Mapping[str, Symbol], phrases: Phrases) -> Inlines:
+    """E after 2 updates; ∂E/∂w."""
+    expected = verdict.expected
+    of = names[expected.of]
+    what = Math(of if expected.wrt is None else Partial(of, names[expected.wrt]))
+    if not expected.after:
+        return (what,)
+    key = "after_updates_one" if expected.after == 1 else "after_updates_many"
+    return (what, *phrases.say(key, count=expected.after))
+
+
+def _verdict_row(verdict: Verdict, names: Mapping[str, Symbol], phrases: Phrases) -> tuple[Inlines, ...]:
     return (
-        (Text(verdict.expected.words),),
+        _reference(verdict, names, phrases),
         (Math(Number(verdict.expected.value)),),
         (Math(Number(verdict.rounded)),),
         phrases.say("expected_yes" if verdict.agrees else "expected_no"),
