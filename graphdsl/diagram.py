@@ -7,7 +7,7 @@ from typing import Literal
 
 from graphdsl.expr import Expr
 
-BoxKind = Literal["input", "unit", "output", "bias", "target", "operation", "parameter"]
+BoxKind = Literal["input", "unit", "output", "bias", "target", "operation", "parameter", "elision"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +22,17 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Arrow:
-    """An arrow from box to box; `label` stands at `label_position`, the centre in points, or where Graphviz puts it."""
+    """An arrow from box to box; `label` stands at `label_position`, the centre in points, or where Graphviz puts it.
+
+    `bend` is how far its middle lies to the left of the straight way, in points.
+    """
 
     source: str
     target: str
     label: Expr | None = None
     label_position: tuple[float, float] | None = None
     dashed: bool = False
+    bend: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,360 @@
+"""Network -> Diagram: where units, biases, links and their labels stand; never a format, never a number of the run."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from graphdsl.diagram import Arrow, Box, BoxKind, Diagram
+from graphdsl.expr import Expr, Symbol
+from graphdsl.names import Ink
+from graphdsl.outline import (
+    HALF_HEIGHT,
+    Curve,
+    Point,
+    Rect,
+    Shape,
+    clipped,
+    curve_between,
+    cut_by,
+    label_rect,
+    shape_of,
+)
+
+if TYPE_CHECKING:
+    import networkx
+
+MOST_UNITS = 8
+"""A layer of more is drawn as its first three, a gap and its last."""
+
+MOST_LAYERS = 8
+"""A network of more is drawn without its middle."""
+
+MOST_LABELS = 40
+"""A network with more weights, or with a layer that is not drawn whole, is drawn without their names."""
+
+_SHOWN_FIRST = 3
+_BIAS_GAP = 9.0
+_ROW_AIR = 6.0
+_TIGHT_AIR = 3.0
+_LEAST_COLUMN = 62.0
+_LABEL_AIR = 3.5
+_PARALLEL = 12.0
+_CROSSING_COST = 30.0
+_ATTEMPTS = 9
+_STRICT_ATTEMPTS = 6
+_FEW_LABELS = 30
+
+Trace = tuple[tuple[Point, Point], ...]
+"""A curve as segments."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """An input, unit or output; without a layer it stands at the depth of its longest path from the inputs."""
+
+    symbol: Symbol
+    kind: BoxKind
+    layer: int | None = None
+    bias: Expr | None = None
+
+    @property
+    def key(self) -> str:
+        return self.symbol.key
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One unit enters into another; `label` names the weight. Two links between the same units are two arrows."""
+
+    source: str
+    target: str
+    label: Expr | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """Units in the order in which they are drawn, and the links between them."""
+
+    units: tuple[Unit, ...]
+    links: tuple[Link, ...]
+
+
+def to_networkx(network: Network) -> networkx.MultiDiGraph:
+    """The network as a graph: units under their keys, each link an edge of its own."""
+    import networkx
+
+    graph = networkx.MultiDiGraph()
+    graph.add_nodes_from((unit.key, {"unit": unit}) for unit in network.units)
+    graph.add_edges_from((link.source, link.target, {"link": link}) for link in network.links)
+    return graph
+
+
+def network_diagram(network: Network) -> Diagram:
+    """The drawing of a network, everything at its place: layers are columns, biases hang below their units."""
+    columns = _columns(network)
+    shown = {unit.key for column in columns for unit in column}
+    links = tuple(link for link in network.links if link.source in shown and link.target in shown)
+    labels = sum(link.label is not None for link in links)
+    unnamed = tuple(replace(link, label=None) for link in links)
+    if any(unit.kind == "elision" for column in columns for unit in column) or labels > MOST_LABELS:
+        links = unnamed
+    for attempt in range(_ATTEMPTS if labels <= _FEW_LABELS else _STRICT_ATTEMPTS):
+        drawing = _Drawing(columns, links, attempt)
+        if drawing.clear:
+            return drawing.diagram()
+    return _Drawing(columns, unnamed, 0).diagram()
+
+
+def _columns(network: Network) -> tuple[tuple[Unit, ...], ...]:
+    """The layers from left to right; in one that nobody ordered, units follow what they are computed from."""
+    depth = _depths(network)
+    before: dict[str, list[str]] = defaultdict(list)
+    for link in network.links:
+        before[link.target].append(link.source)
+    by_depth: dict[int, list[Unit]] = defaultdict(list)
+    for unit in network.units:
+        by_depth[depth[unit.key]].append(unit)
+    columns: list[tuple[Unit, ...]] = []
+    height: dict[str, float] = {}
+    for _, units in sorted(by_depth.items()):
+        if columns and any(unit.layer is None for unit in units):
+            units.sort(key=lambda unit: _mean(height[key] for key in before[unit.key] if key in height))
+        height |= {unit.key: i - (len(units) - 1) / 2 for i, unit in enumerate(units)}
+        columns.append(_elided(tuple(units)))
+    return _narrowed(columns)
+
+
+def _narrowed(columns: list[tuple[Unit, ...]]) -> tuple[tuple[Unit, ...], ...]:
+    """A deep network loses its middle."""
+    if len(columns) <= MOST_LAYERS:
+        return tuple(columns)
+    gap = Unit(Symbol("⋯", ink=Ink("⋯")), "elision")
+    return (*columns[: MOST_LAYERS // 2], (gap,), *columns[-(MOST_LAYERS // 2 - 1) :])
+
+
+def _depths(network: Network) -> dict[str, int]:
+    if all(unit.layer is not None for unit in network.units):
+        return {unit.key: unit.layer or 0 for unit in network.units}
+    import networkx
+
+    graph = to_networkx(network)
+    depth: dict[str, int] = {}
+    for key in networkx.topological_sort(graph):
+        depth[key] = max((depth[before] + 1 for before in graph.predecessors(key)), default=0)
+    return depth
+
+
+def _mean(values: Iterable[float]) -> float:
+    known = list(values)
+    return round(sum(known) / len(known), 6) if known else 0.0
+
+
+def _elided(units: tuple[Unit, ...]) -> tuple[Unit, ...]:
+    if len(units) <= MOST_UNITS:
+        return units
+    gap = Unit(Symbol(f"⋮ {units[_SHOWN_FIRST].key}", ink=Ink("⋮")), "elision")
+    return (*units[:_SHOWN_FIRST], gap, units[-1])
+
+
+@dataclass(frozen=True, slots=True)
+class _Gap:
+    """The room between two columns, and where in it the labels stand, as a share of the way."""
+
+    width: float
+    label_at: float
+
+
+class _Drawing:
+    """One try at placing everything; each attempt takes more room than the one before, until nothing overlaps."""
+
+    def __init__(self, columns: Sequence[Sequence[Unit]], links: Sequence[Link], attempt: int):
+        self.columns, self.links = columns, links
+        self.strict = attempt < _STRICT_ATTEMPTS
+        self.wider, self.taller = 1 + 0.08 * attempt, 1 + 0.1 * attempt
+        self.column = {unit.key: i for i, units in enumerate(columns) for unit in units}
+        self.row = {u.key: (len(units) - 1) / 2 - i for units in columns for i, u in enumerate(units)}
+        self.boxes = {unit.key: Box(unit.key, unit.symbol, unit.kind) for units in columns for unit in units}
+        self._place_units()
+        self._place_biases()
+        self._obstacles = [*self.shapes.values(), *self.bias_shapes.values()]
+        self.traces = self._traces()
+        self.positions = self._place_labels()
+
+    # Where the units stand
+
+    def _place_units(self) -> None:
+        pitch = self._pitch()
+        gaps = [self._gap(i, pitch) for i in range(len(self.columns) - 1)]
+        self.pitch = self.taller * max([pitch, *(needed for _, needed in gaps)])
+        self.gaps = [gap for gap, _ in gaps]
+        x = 0.0
+        self.shapes: dict[str, Shape] = {}
+        for i, units in enumerate(self.columns):
+            x += self.wider * self.gaps[i - 1].width if i else 0.0
+            for unit in units:
+                self.shapes[unit.key] = shape_of(self.boxes[unit.key], (x, self.row[unit.key] * self.pitch))
+
+    def _pitch(self) -> float:
+        """The least distance between rows: a unit, its bias, and some air."""
+        tallest = max((len(units) for units in self.columns), default=0)
+        biases = [unit.bias for units in self.columns for unit in units if unit.bias is not None]
+        below = max((_height(bias) for bias in biases), default=0.0)
+        air = _ROW_AIR if tallest <= MOST_UNITS // 2 else _TIGHT_AIR
+        return 2 * HALF_HEIGHT["ellipse"] + (_BIAS_GAP + below if biases else 2 * air) + air
+
+    def _gap(self, left: int, pitch: float) -> tuple[_Gap, float]:
+        """The best room between two columns, and the pitch that it needs."""
+        units = [*self.columns[left], *self.columns[left + 1]]
+        half = [max(shape_of(self.boxes[u.key], (0, 0)).width for u in self.columns[left + i]) / 2 for i in (0, 1)]
+        tallest = max(len(self.columns[left]), len(self.columns[left + 1]))
+        least = max(_LEAST_COLUMN, sum(half) + 32, 0.4 * pitch * (tallest - 1))
+        between = {u.key for u in units}
+        links = [link for link in self.links if link.source in between and link.target in between]
+        labels = [link.label for link in links if link.label is not None]
+        labels += [k.label for k in self.links if k.label is not None and self.column[k.source] == left]
+        if not labels:
+            return _Gap(least, 0.33), pitch
+        width = max(label_rect(label, (0, 0)).right for label in labels) * 2
+        tall = max(_height(label) for label in labels) + _LABEL_AIR
+        ways = {(self.row[link.source], self.row[link.target]) for link in links if link.label is not None}
+        choices = []
+        for percent in range(36, 13, -1):
+            share = percent / 100
+            room = max(least, (half[0] + width / 2 + 9) / share, (half[1] + width / 2 + 14) / (1 - share))
+            needed = tall / max(_least_distance([(1 - share) * a + share * b for a, b in ways]), 1e-3)
+            cost = room + 2 * tallest * max(0.0, needed - pitch) + 60 * max(0.0, share - 0.3)
+            choices.append((cost, -share, room, needed))
+        _, share, room, needed = min(choices)
+        return _Gap(room, -share), max(needed, pitch)
+
+    def _place_biases(self) -> None:
+        self.bias_boxes: dict[str, Box] = {}
+        self.bias_shapes: dict[str, Shape] = {}
+        for unit in (unit for units in self.columns for unit in units):
+            if unit.bias is not None:
+                box = Box(f"bias of {unit.key}", unit.bias, "bias")
+                x, y = self.shapes[unit.key].centre
+                y -= self.shapes[unit.key].height / 2 + _BIAS_GAP + _height(unit.bias) / 2
+                self.bias_boxes[unit.key] = box
+                self.bias_shapes[unit.key] = shape_of(box, (x, y))
+
+    # How the links run
+
+    def _traces(self) -> list[Trace]:
+        together: dict[tuple[str, str], list[int]] = defaultdict(list)
+        for i, link in enumerate(self.links):
+            together[link.source, link.target].append(i)
+        self.bends = [0.0] * len(self.links)
+        for (source, target), places in together.items():
+            base = self._clear_bend(source, target)
+            for position, place in enumerate(places):
+                # the first of parallel links runs on top
+                self.bends[place] = base + _PARALLEL * ((len(places) - 1) / 2 - position)
+        curves = (self._seen(k.source, k.target, bend) for k, bend in zip(self.links, self.bends, strict=True))
+        return [tuple(curve.segments()) for curve in curves]
+
+    def _way(self, source: str, target: str, bend: float) -> Curve:
+        return curve_between(self.shapes[source].centre, self.shapes[target].centre, bend)
+
+    def _seen(self, source: str, target: str, bend: float) -> Curve:
+        return clipped(self._way(source, target, bend), self.shapes[source], self.shapes[target])
+
+    def _clear_bend(self, source: str, target: str) -> float:
+        """The bend at which a way over several columns passes by every box, and rather around the other links."""
+        if abs(self.column[source] - self.column[target]) == 1:
+            return 0.0
+        ends = (self.shapes[source], self.shapes[target])
+        others = [tile.grown(4.0) for shape in self._obstacles if shape not in ends for tile in shape.tiles]
+        lines = [
+            line
+            for link, bend in zip(self.links, self.bends, strict=True)
+            if not {link.source, link.target} & {source, target}
+            for line in self._way(link.source, link.target, bend).segments()
+        ]
+        best, least = 0.0, math.inf
+        for bend in (sign * 6.0 * step for step in range(50) for sign in (1, -1)):
+            if abs(bend) >= least:
+                break
+            way = list(self._way(source, target, bend).segments())
+            if not any(cut_by(*piece, rect) for piece in way for rect in others):
+                crossed = sum(any(_cross(piece, line) for piece in way) for line in lines)
+                best, least = min((best, least), (bend, abs(bend) + _CROSSING_COST * crossed), key=lambda way: way[1])
+        return best
+
+    # Where the labels stand
+
+    def _place_labels(self) -> list[Point | None]:
+        self.clear = True
+        self._labels: list[Rect] = []
+        return [self._place_label(i) for i in range(len(self.links))]
+
+    def _place_label(self, place: int) -> Point | None:
+        link = self.links[place]
+        if link.label is None:
+            return None
+        way = self._way(link.source, link.target, self.bends[place])
+        best = min(
+            ((self._faults(place, link.label, way.at(t)), order, t) for order, t in enumerate(self._choices(link))),
+            key=lambda choice: choice[:2],
+        )
+        self.clear = self.clear and best[0] == 0
+        centre = way.at(best[2])
+        self._labels.append(label_rect(link.label, centre))
+        return centre
+
+    def _choices(self, link: Link) -> list[float]:
+        """Places along the way: first in line with the labels of the other links from this column."""
+        left, right = self.shapes[link.source].centre[0], self.shapes[link.target].centre[0]
+        column = min(self.column[link.source], len(self.gaps) - 1)
+        gap = self.gaps[column]
+        first = gap.label_at * gap.width * self.wider / (right - left) if right > left else gap.label_at
+        return [first, *(first * (1 + 0.1 * i * sign) for i in range(1, 9) for sign in (-1, 1)), 0.4, 0.5]
+
+    def _faults(self, place: int, label: Expr, centre: Point) -> int:
+        """What a label would run into there."""
+        rect = label_rect(label, centre)
+        roomy = rect.grown(2.0, 1.0)
+        faults = sum(roomy.meets(other) for other in self._labels)
+        faults += sum(rect.grown(3.0, 1.5).meets(shape.rect) for shape in self._obstacles)
+        if self.strict:
+            faults += sum(_runs_into(trace, rect.grown(0.6)) for i, trace in enumerate(self.traces) if i != place)
+        return faults
+
+    def diagram(self) -> Diagram:
+        """The boxes, then the arrows, in the order in which they were given."""
+        boxes = [replace(box, position=self.shapes[key].centre) for key, box in self.boxes.items()]
+        boxes += [replace(box, position=self.bias_shapes[key].centre) for key, box in self.bias_boxes.items()]
+        arrows = [Arrow(box.id, key) for key, box in self.bias_boxes.items()]
+        arrows += [
+            Arrow(link.source, link.target, link.label, position, bend=bend)
+            for link, position, bend in zip(self.links, self.positions, self.bends, strict=True)
+        ]
+        return Diagram("network", tuple(boxes), tuple(arrows), placed=True)
+
+
+def _runs_into(trace: Trace, rect: Rect) -> bool:
+    return any(cut_by(start, end, rect) for start, end in trace)
+
+
+def _cross(a: tuple[Point, Point], b: tuple[Point, Point]) -> bool:
+    """Whether two segments cut each other."""
+    return _turn(*a, b[0]) != _turn(*a, b[1]) and _turn(*b, a[0]) != _turn(*b, a[1])
+
+
+def _turn(a: Point, b: Point, c: Point) -> bool:
+    return (b[0] - a[0]) * (c[1] - a[1]) > (b[1] - a[1]) * (c[0] - a[0])
+
+
+def _height(label: Expr) -> float:
+    rect = label_rect(label, (0, 0))
+    return rect.top - rect.bottom
+
+
+def _least_distance(heights: Sequence[float]) -> float:
+    ordered = sorted(heights)
+    return min((b - a for a, b in pairwise(ordered)), default=1e9)

@@ -1,0 +1,449 @@
+"""Diagram -> DOT -> Graphviz -> SVG, PDF, PNG; knows no network: what stands where came with the diagram."""
+
+from __future__ import annotations
+
+import html
+import json
+import math
+import re
+import shutil
+import subprocess
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from graphdsl.diagram import Arrow, Box, BoxKind, Diagram
+from graphdsl.expr import Expr
+from graphdsl.fonts import FAMILY, MATH_FAMILY, MATH_SIGNS
+from graphdsl.lettering import Run, lettering
+from graphdsl.outline import (
+    LABEL_SIZE,
+    Curve,
+    Form,
+    Point,
+    Rect,
+    Shape,
+    baseline,
+    clipped,
+    curve_between,
+    label_baseline,
+    label_rect,
+    letter_size,
+    name_rect,
+    shape_of,
+)
+
+if TYPE_CHECKING:
+    import networkx
+
+Format = Literal["svg", "pdf", "png", "dot"]
+
+PIXELS_PER_INCH = 300
+_INK = "#1a1a1a"
+_LINE = "#5a5a5a"
+_THIN_LINE = "#8c8c8c"
+_MANY_ARROWS = 60
+_ARROW_LENGTH = 4.2
+_MARGIN = 2.0
+_SVG = "http://www.w3.org/2000/svg"
+
+
+class DrawError(Exception):
+    """A drawing could not be made for want of an outside part; says which, and what would help."""
+
+    def __init__(self, message: str, hint: str = ""):
+        self.message = message
+        self.hint = hint
+        super().__init__(f"{message}; {hint}" if hint else message)
+
+
+# Quiet enough for a page, distinct enough for a copier: inputs are shaded, outputs have a heavier line.
+_LOOK: Mapping[BoxKind, Mapping[str, str]] = {
+    "input": {"fillcolor": "#ececec", "style": "filled", "color": _LINE, "penwidth": "0.7"},
+    "unit": {"fillcolor": "#ffffff", "style": "filled", "color": _LINE, "penwidth": "0.7"},
+    "output": {"fillcolor": "#ffffff", "style": "filled", "color": _INK, "penwidth": "1.2"},
+    "target": {"fillcolor": "#ffffff", "style": "filled,dashed", "color": _LINE, "penwidth": "0.7"},
+    "operation": {"fillcolor": "#ffffff", "style": "filled", "color": _LINE, "penwidth": "0.7"},
+    "parameter": {"fillcolor": "#f6f6f6", "style": "filled,rounded", "color": _LINE, "penwidth": "0.5"},
+    "bias": {},
+    "elision": {},
+}
+_GRAPHVIZ_SHAPE: Mapping[Form, str] = {"ellipse": "ellipse", "rectangle": "box", "bare": "plaintext"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Edge:
+    """An arrow as it is drawn: its curves, each of 3n + 1 control points, its tip, the centre of its label."""
+
+    arrow: Arrow
+    splines: tuple[tuple[Point, ...], ...]
+    tip: Point
+    label_at: Point | None
+
+
+class _Scene(NamedTuple):
+    """A diagram in which everything has its place."""
+
+    boxes: tuple[Box, ...]
+    shapes: tuple[Shape, ...]
+    edges: tuple[_Edge, ...]
+
+
+def dot(diagram: Diagram) -> str:
+    """The drawing as DOT, with its positions if it has them (`dot -Tsvg` keeps them), names as HTML-like labels."""
+    return _source(_attributed(diagram, _placed(diagram) if diagram.placed else None, lettered=True))
+
+
+def svg(diagram: Diagram, title: str = "Network diagram") -> str:
+    """The drawing as SVG: shapes by Graphviz, names as text set by the metrics of the page's font."""
+    scene = _scene(diagram)
+    pinned = _source(_attributed(diagram, scene, lettered=False))
+    return _lettered(ET.fromstring(_graphviz(pinned, "nop2", "svg")), scene, title)
+
+
+def render(diagram: Diagram, format: Format, title: str = "Network diagram") -> bytes:
+    """The drawing as the bytes of a file."""
+    if format == "dot":
+        return dot(diagram).encode()
+    drawn = svg(diagram, title)
+    return drawn.encode() if format == "svg" else _through_typst(drawn, format, title)
+
+
+def size(diagram: Diagram) -> tuple[float, float]:
+    """Width and height of the drawing in points, at which its names have the size of the page's text."""
+    extent = _extent(_scene(diagram))
+    return extent.right - extent.left, extent.top - extent.bottom
+
+
+def label_boxes(diagram: Diagram) -> list[tuple[str, Rect]]:
+    """Where the ink of each name and label is: boxes by their id, the label of arrow number i (from 1) as `arrow i`."""
+    scene = _scene(diagram)
+    names = [(box.id, name_rect(box, shape)) for box, shape in zip(scene.boxes, scene.shapes, strict=True)]
+    return names + [
+        (f"arrow {i}", label_rect(edge.arrow.label, edge.label_at))
+        for i, edge in enumerate(scene.edges, 1)
+        if edge.arrow.label is not None and edge.label_at is not None
+    ]
+
+
+def shapes(diagram: Diagram) -> list[tuple[str, Shape]]:
+    """The outline of each box, by its id."""
+    scene = _scene(diagram)
+    return [(box.id, shape) for box, shape in zip(scene.boxes, scene.shapes, strict=True)]
+
+
+# Places
+
+
+def _scene(diagram: Diagram) -> _Scene:
+    return _placed(diagram) if diagram.placed else _laid_out(diagram)
+
+
+def _placed(diagram: Diagram) -> _Scene:
+    shape = {box.id: shape_of(box, box.position or (0.0, 0.0)) for box in diagram.boxes}
+    edges = tuple(_edge(arrow, shape[arrow.source], shape[arrow.target]) for arrow in diagram.arrows)
+    return _Scene(diagram.boxes, tuple(shape[box.id] for box in diagram.boxes), edges)
+
+
+def _edge(arrow: Arrow, source: Shape, target: Shape) -> _Edge:
+    way = clipped(curve_between(source.centre, target.centre, arrow.bend), source, target)
+    shaft = way.part(0.0, max(0.02, _back_from_end(way, _ARROW_LENGTH)))
+    pieces: tuple[Curve, ...] = (shaft,)
+    if arrow.label is not None and arrow.label_position is not None:
+        pieces = _interrupted(shaft, label_rect(arrow.label, arrow.label_position).grown(1.8, 1.0))
+    return _Edge(arrow, tuple(_cubic(piece) for piece in pieces), way.end, arrow.label_position)
+
+
+def _back_from_end(way: Curve, distance: float) -> float:
+    """The parameter at which the end is still so far away."""
+    near, far = 1.0, 0.0
+    for _ in range(24):
+        middle = (near + far) / 2
+        near, far = (middle, far) if math.dist(way.at(middle), way.end) < distance else (near, middle)
+    return far
+
+
+def _interrupted(shaft: Curve, rect: Rect) -> tuple[Curve, ...]:
+    """The line makes room for a label that stands on it."""
+    steps = 200
+    inside = [i / steps for i in range(steps + 1) if rect.holds(shaft.at(i / steps))]
+    if not inside:
+        return (shaft,)
+    pieces = (shaft.part(0.0, inside[0]), shaft.part(inside[-1], 1.0))
+    return tuple(piece for i, piece in enumerate(pieces) if i == 1 or piece.length > 1.5)
+
+
+def _cubic(curve: Curve) -> tuple[Point, ...]:
+    (x0, y0), (x1, y1), (x2, y2) = curve.start, curve.middle, curve.end
+    return (
+        curve.start,
+        (x0 + 2 / 3 * (x1 - x0), y0 + 2 / 3 * (y1 - y0)),
+        (x2 + 2 / 3 * (x1 - x2), y2 + 2 / 3 * (y1 - y2)),
+        curve.end,
+    )
+
+
+def _laid_out(diagram: Diagram) -> _Scene:
+    """Graphviz finds the places; sizes of boxes and labels are ours, so that its choice depends on no system font."""
+    found = json.loads(_graphviz(_source(_attributed(diagram, None, lettered=False)), "dot", "json"))
+    nodes = {node["id"]: node for node in found.get("objects", ())}
+    arrows = {edge["id"]: edge for edge in found.get("edges", ())}
+    outlines = tuple(shape_of(box, _point(nodes[f"n{i}"]["pos"])) for i, box in enumerate(diagram.boxes, 1))
+    edges = tuple(_read_edge(arrow, arrows[f"e{i}"]) for i, arrow in enumerate(diagram.arrows, 1))
+    return _Scene(diagram.boxes, outlines, edges)
+
+
+def _read_edge(arrow: Arrow, found: Mapping[str, str]) -> _Edge:
+    """An edge of Graphviz's: `e,x,y` is its tip, the rest are control points."""
+    tip, *points = found["pos"].split()
+    at = _point(found["lp"]) if "lp" in found else None
+    return _Edge(arrow, (tuple(_point(point) for point in points),), _point(tip.removeprefix("e,")), at)
+
+
+def _point(text: str) -> Point:
+    x, y = text.split(",")
+    return float(x), float(y)
+
+
+# DOT, by way of NetworkX
+
+
+def _attributed(diagram: Diagram, scene: _Scene | None, lettered: bool) -> networkx.MultiDiGraph:
+    """The drawing as a graph whose nodes and edges bear Graphviz' attributes; parallel arrows stay apart."""
+    import networkx
+
+    graph = networkx.MultiDiGraph(graph=_graph_attributes(scene), many=len(diagram.arrows) > _MANY_ARROWS)
+    names = _dot_names(diagram)
+    for i, box in enumerate(diagram.boxes):
+        shape = scene.shapes[i] if scene else shape_of(box, (0.0, 0.0))
+        graph.add_node(names[box.id], **_node_attributes(i + 1, box, shape, scene is not None, lettered))
+    for i, arrow in enumerate(diagram.arrows):
+        attributes = _edge_attributes(i + 1, arrow, scene.edges[i] if scene else None, lettered)
+        graph.add_edge(names[arrow.source], names[arrow.target], key=i, **attributes)
+    return graph
+
+
+def _source(graph: networkx.MultiDiGraph) -> str:
+    import graphviz
+
+    thin = {"color": _THIN_LINE, "penwidth": "0.4"} if graph.graph["many"] else {"color": _LINE, "penwidth": "0.6"}
+    written = graphviz.Digraph(
+        graph_attr=graph.graph["graph"],
+        node_attr={"fixedsize": "true", "fontname": "New Computer Modern", "fontcolor": _INK, "label": ""},
+        edge_attr={"arrowsize": "0.42", "fontname": "New Computer Modern", "fontcolor": _INK, **thin},
+    )
+    for name, attributes in graph.nodes(data=True):
+        written.node(name, **attributes)
+    for tail, head, _, attributes in sorted(graph.edges(keys=True, data=True), key=lambda edge: edge[2]):
+        written.edge(tail, head, **attributes)
+    return str(written.source)
+
+
+def _dot_names(diagram: Diagram) -> dict[str, str]:
+    """Ids as node names where they are plain; a colon would be a port, a backslash an escape, a # is never plain."""
+    plain = re.compile(r"[\w\[\],.' ]+")
+    return {box.id: box.id if plain.fullmatch(box.id) else f"#{i}" for i, box in enumerate(diagram.boxes, 1)}
+
+
+def _graph_attributes(scene: _Scene | None) -> dict[str, str]:
+    if scene is None:
+        return {"rankdir": "LR", "nodesep": "0.25", "ranksep": "0.45"}
+    return {"layout": "nop2", "notranslate": "true"}
+
+
+def _node_attributes(number: int, box: Box, shape: Shape, pinned: bool, lettered: bool) -> dict[str, str]:
+    return {
+        "id": f"n{number}",
+        "shape": _GRAPHVIZ_SHAPE[shape.form],
+        "width": f"{shape.width / 72:.4f}",
+        "height": f"{shape.height / 72:.4f}",
+        **_LOOK[box.kind],
+        **({"pos": _pair(shape.centre) + "!"} if pinned else {}),
+        **({"label": _html_like(box.label), "fontsize": f"{letter_size(box.kind):g}"} if lettered else {}),
+    }
+
+
+def _edge_attributes(number: int, arrow: Arrow, edge: _Edge | None, lettered: bool) -> dict[str, str]:
+    attributes = {"id": f"e{number}"} | ({"style": "dashed"} if arrow.dashed else {})
+    if edge is not None:
+        tip = f"e,{_pair(edge.tip)} "
+        curves = [" ".join(_pair(point) for point in spline) for spline in edge.splines]
+        attributes["pos"] = ";".join([*curves[:-1], tip + curves[-1]])
+    if arrow.label is None:
+        return attributes
+    if lettered:
+        attributes |= {"label": _html_like(arrow.label), "fontsize": f"{LABEL_SIZE:g}"}
+    elif edge is None:
+        attributes["label"] = _empty_label(arrow.label)
+    if lettered and edge is not None and edge.label_at is not None:
+        attributes["lp"] = _pair(edge.label_at)
+    return attributes
+
+
+def _pair(point: Point) -> str:
+    return ",".join(f"{round(value, 3) + 0.0:.3f}" for value in point)
+
+
+def _empty_label(label: Expr) -> str:
+    """A table of the label's size: the engine keeps room, and looks for no font."""
+    rect = label_rect(label, (0.0, 0.0)).grown(2.0)
+    width, height = math.ceil(rect.right - rect.left), math.ceil(rect.top - rect.bottom)
+    return (
+        f'<<TABLE BORDER="0" CELLBORDER="0" CELLPADDING="0" CELLSPACING="0" FIXEDSIZE="TRUE" '
+        f'WIDTH="{width}" HEIGHT="{height}"><TR><TD></TD></TR></TABLE>>'
+    )
+
+
+def _html_like(label: Expr) -> str:
+    """The letters as Graphviz' HTML-like label; a backslash is doubled, for it opens an escape there too."""
+    letters = "".join(_marked(run) for run in lettering(label).runs)
+    return f"<{letters}>" if letters else ""
+
+
+def _marked(run: Run) -> str:
+    text = html.escape(run.text).replace("\\", "\\\\")
+    text = f"<I>{text}</I>" if run.italic else text
+    return f"<SUB>{text}</SUB>" if run.shift < 0 else f"<SUP>{text}</SUP>" if run.shift > 0 else text
+
+
+# The engine
+
+
+def _graphviz(source: str, engine: str, format: str) -> bytes:
+    """The bundled library, in-process; where it is missing, a `dot` on the path."""
+    try:
+        import pygraphviz
+    except ImportError:
+        return _by_program(source, engine, format)
+    drawn = pygraphviz.AGraph(string=source).draw(format=format, prog=engine)
+    assert isinstance(drawn, bytes)
+    return drawn
+
+
+def _by_program(source: str, engine: str, format: str) -> bytes:
+    program = shutil.which("dot")
+    if program is None:
+        raise DrawError("no Graphviz to draw with", "install pygraphviz, or put Graphviz' `dot` on the path")
+    done = subprocess.run([program, f"-K{engine}", f"-T{format}"], input=source.encode(), capture_output=True)
+    if done.returncode != 0:
+        raise DrawError(f"`{program}` could not draw: {done.stderr.decode(errors='replace').strip()}")
+    return done.stdout
+
+
+# SVG
+
+
+def _lettered(drawn: ET.Element, scene: _Scene, title: str) -> str:
+    """Graphviz' shapes with our letters, in a frame measured by us."""
+    ET.register_namespace("", _SVG)
+    extent = _extent(scene)
+    width, height = _figure(extent.right - extent.left), _figure(extent.top - extent.bottom)
+    view = f"{_figure(extent.left)} {_figure(-extent.top)} {width} {height}"
+    root = ET.Element(
+        f"{{{_SVG}}}svg",
+        {"width": f"{width}pt", "height": f"{height}pt", "viewBox": view, "role": "img"},
+    )
+    ET.SubElement(root, f"{{{_SVG}}}title").text = _printable(title)
+    body = ET.SubElement(root, f"{{{_SVG}}}g", {"font-family": FAMILY, "fill": _INK, "text-anchor": "middle"})
+    groups = {group.get("id", ""): group for group in drawn.iter(f"{{{_SVG}}}g")}
+    for i, edge in enumerate(scene.edges, 1):
+        group = _bare_group(body, groups[f"e{i}"], "arrow", f"{edge.arrow.source} {edge.arrow.target}")
+        if edge.arrow.label is not None and edge.label_at is not None:
+            _write(
+                group, edge.arrow.label, edge.label_at[0], label_baseline(edge.arrow.label, edge.label_at), LABEL_SIZE
+            )
+    for i, (box, shape) in enumerate(zip(scene.boxes, scene.shapes, strict=True), 1):
+        group = _bare_group(body, groups[f"n{i}"], box.kind, box.id)
+        _write(group, box.label, shape.centre[0], baseline(box, shape), letter_size(box.kind))
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
+
+
+def _bare_group(body: ET.Element, drawn: ET.Element, kind: str, key: str) -> ET.Element:
+    """A group of the engine's without its letters and tooltips; without ids too, for a page may hold several drawings."""
+    group = ET.SubElement(body, f"{{{_SVG}}}g", {"class": kind, "data-key": _printable(key)})
+    for shape in drawn.iter():
+        if shape.tag.removeprefix(f"{{{_SVG}}}") in ("path", "polygon", "ellipse", "polyline"):
+            ET.SubElement(group, shape.tag, shape.attrib)
+    return group
+
+
+def _write(group: ET.Element, label: Expr, x: float, y: float, size: float) -> None:
+    """One text of several runs, each shifted from where the one before ended.
+
+    A renderer that meets a sign which the text font lacks sets the whole chunk in another font: a line with such a
+    sign is cut into chunks, each at a place of its own.
+    """
+    letters = lettering(label)
+    parts = [part for run in letters.runs for part in _by_font(run)]
+    chunked = any(part.text[0] in MATH_SIGNS for part in parts)
+    attributes = {"x": _figure(x), "y": _figure(-y), "font-size": _figure(size)}
+    here = x - letters.width / 2 * size
+    if chunked or any(part.back for part in parts):
+        # browsers and typst disagree on where the middle of a line with steps back is
+        attributes |= {"x": _figure(here), "text-anchor": "start"}
+    text = ET.SubElement(group, f"{{{_SVG}}}text", attributes)
+    height = 0.0
+    for part in parts:
+        here -= part.back * size
+        looks = {
+            "x": _figure(here) if chunked else "",
+            "font-family": MATH_FAMILY if part.text[0] in MATH_SIGNS else "",
+            "font-style": "italic" if part.italic else "",
+            "font-size": _figure(part.scale * size) if part.scale != 1 else "",
+            "dx": _figure(-part.back * size) if part.back and not chunked else "",
+            "dy": _figure((height - part.shift) * size) if part.shift != height else "",
+        }
+        ET.SubElement(text, f"{{{_SVG}}}tspan", {k: v for k, v in looks.items() if v}).text = part.text
+        height = part.shift
+        here += part.width * size
+
+
+def _by_font(run: Run) -> Iterator[Run]:
+    """The run, cut where its letters come from another font."""
+    for i, (_, part) in enumerate(groupby(run.text, MATH_SIGNS.__contains__)):
+        yield replace(run, text="".join(part), back=0.0 if i else run.back)
+
+
+def _figure(value: float) -> str:
+    return f"{round(value, 2) + 0.0:.2f}".rstrip("0").rstrip(".")
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
+def _extent(scene: _Scene) -> Rect:
+    """Everything that is drawn, and a margin."""
+    rects = [shape.rect for shape in scene.shapes]
+    rects += [name_rect(box, shape) for box, shape in zip(scene.boxes, scene.shapes, strict=True)]
+    for edge in scene.edges:
+        points = [point for spline in edge.splines for point in spline] + [edge.tip]
+        rects += [Rect(x, y, x, y) for x, y in points]
+        if edge.arrow.label is not None and edge.label_at is not None:
+            rects.append(label_rect(edge.arrow.label, edge.label_at))
+    if not rects:
+        return Rect(0.0, 0.0, 1.0, 1.0)
+    left, bottom, right, top = zip(*rects, strict=True)
+    return Rect(min(left), min(bottom), max(right), max(top)).grown(_MARGIN)
+
+
+_PAGE = """#set document(title: sys.inputs.title, date: none)
+#set page(width: auto, height: auto, margin: 0pt)
+#image(bytes(sys.inputs.svg), format: "svg", alt: sys.inputs.title)
+"""
+
+
+def _through_typst(drawn: str, format: Literal["pdf", "png"], title: str) -> bytes:
+    """The SVG with the page's own fonts embedded; what is drawn arrives as data, never as markup."""
+    try:
+        import typst
+    except ImportError:
+        raise DrawError(f"no typst to make a {format.upper()} with", "install typst, or draw SVG") from None
+    inputs = {"svg": drawn, "title": _printable(title)}
+    made = typst.compile(
+        _PAGE.encode(), format=format, ppi=PIXELS_PER_INCH, sys_inputs=inputs, ignore_system_fonts=True
+    )
+    assert isinstance(made, bytes)
+    return made
