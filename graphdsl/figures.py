@@ -108,7 +108,7 @@ class _Figures:
 
     def chain(self, chain: Relation) -> Relation:
         """The fewest digits with which every equality of the chain is true."""
-        for digits in _attempts(self.display.decimals):
+        for digits in _ATTEMPTS:
             found = self.attempt(chain, digits)
             if found is not None:
                 return found
@@ -165,13 +165,8 @@ class _Figures:
         return all(rounded(_value(m).value, places, self.display.rounding) == result.value for m in run[:-1])
 
 
-def _attempts(decimals: int) -> list[_Digits]:
-    """First as displayed, then operands with more digits up to twelve, then a result with more."""
-    most = max(1, MOST_OPERAND_DIGITS - decimals)
-    found = [_Digits(more, 0) for more in range(most + 1)]
-    for extra in range(1, 4):
-        found += [_Digits(more, extra) for more in range(extra, most + extra + 1)]
-    return found
+_ATTEMPTS = [_Digits(more, extra) for extra in range(4) for more in range(extra, MOST_OPERAND_DIGITS + extra + 1)]
+"""First as displayed, then operands with more digits, then a result with more."""
 
 
 def _whole(expr: Expr) -> bool:

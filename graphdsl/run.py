@@ -68,10 +68,11 @@ def forward(graph: Graph, parameters: Mapping[str, Tensor[N]], arithmetic: Arith
     return env
 
 
-def settled(value: Tensor[N], symbol: Symbol, arithmetic: Arithmetic[N]) -> Tensor[N]:
-    """The value of a named quantity as it is carried on."""
+def settled(value: Tensor[N], symbol: Symbol, arithmetic: Arithmetic[N], by: str = "") -> Tensor[N]:
+    """The value of a named quantity, or the gradient `by` its objective, as it is carried on."""
     entries = zip(value.flat, entry_symbols(symbol), strict=True)
-    return Tensor(value.shape, tuple(arithmetic.settle(x, entry.key) for x, entry in entries))
+    keys = ((x, f"d{by}/d{entry.key}" if by else entry.key) for x, entry in entries)
+    return Tensor(value.shape, tuple(arithmetic.settle(x, key) for x, key in keys))
 
 
 def backward(graph: Graph, objective: str, env: Env[N], arithmetic: Arithmetic[N]) -> Env[N]:
@@ -83,7 +84,7 @@ def backward(graph: Graph, objective: str, env: Env[N], arithmetic: Arithmetic[N
         if op.id not in gradients:
             continue
         if op.named:
-            gradients[op.id] = settled(gradients[op.id], nodes[op.node].symbol, arithmetic)
+            gradients[op.id] = settled(gradients[op.id], nodes[op.node].symbol, arithmetic, by=objective)
         try:
             pulled = pull(op.expr, {i: env[i] for i in op.inputs}, env[op.id], gradients[op.id], arithmetic)
         except NumberMistake as mistake:
@@ -95,7 +96,8 @@ def backward(graph: Graph, objective: str, env: Env[N], arithmetic: Arithmetic[N
                 gradients[child.key] = total
     for quantity in graph.model.quantities:
         if quantity.symbol.key in gradients:
-            gradients[quantity.symbol.key] = settled(gradients[quantity.symbol.key], quantity.symbol, arithmetic)
+            found = gradients[quantity.symbol.key]
+            gradients[quantity.symbol.key] = settled(found, quantity.symbol, arithmetic, by=objective)
     return gradients
 
 

@@ -10,7 +10,7 @@ from graphdsl.check.scope import Datum, Scope, counted, spread
 from graphdsl.derive.element import part
 from graphdsl.derive.shape import spoken
 from graphdsl.diagnostics import Span, did_you_mean
-from graphdsl.expr import Array, Element, Expr, Number, Operation, Relation, Symbol
+from graphdsl.expr import Array, Element, Expr, Number, Operation, Relation, Symbol, number
 from graphdsl.layers import Dense, dense, joined, layer_symbol
 from graphdsl.names import Ink
 from graphdsl.numbers import Num, Shape, Tensor, flat_index, indices
@@ -231,6 +231,8 @@ class _Parameters:
         wanted = shape[::-1] if transposed else shape
         if typed.shape == () and shape == (1, 1):
             return Array((1, 1), (typed.expr,))
+        if len(typed.shape) == 1 and typed.shape[0] == shape[0] * shape[1]:
+            return self._from_vector(typed.expr, shape, transposed)
         if typed.shape != wanted:
             self.reporter.error(
                 f"layer `{self.shelf.units.key}` needs {spoken(wanted)} of weights, `{value.key}` is {spoken(typed.shape)}",
@@ -239,6 +241,13 @@ class _Parameters:
             return None
         self._mark(typed.expr, "weights")
         return ops.call(ops.TRANSPOSE, typed.expr) if transposed else typed.expr
+
+    def _from_vector(self, vector: Expr, shape: Shape, transposed: bool) -> Expr:
+        """A declared vector fills rows, as a list does."""
+        self._mark(vector, "weights")
+        wanted = shape[::-1] if transposed else shape
+        places = (flat_index(wanted, i[::-1] if transposed else i) + 1 for i in indices(shape))
+        return Array(shape, tuple(Element(vector, (number(place),)) for place in places))
 
     def _one_number(self, own: Symbol, value: Expr, role: str, span: Span) -> Expr | None:
         found = self.resolver.constant(value)

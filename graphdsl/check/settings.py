@@ -9,7 +9,7 @@ from graphdsl.check.resolve import Resolver
 from graphdsl.check.scope import Scope
 from graphdsl.derive.element import part
 from graphdsl.diagnostics import did_you_mean
-from graphdsl.expr import Array, Element, Expr, Number, Symbol
+from graphdsl.expr import Array, Element, Expr, Number, Quotient, Symbol
 from graphdsl.model import Training
 from graphdsl.names import canonical
 from graphdsl.numbers import Carry, Display, Num, Rounding, indices
@@ -151,13 +151,28 @@ def _word(setting: Setting, known: tuple[str, ...], scope: Scope) -> str:
 
 
 def _keys(setting: Setting, scope: Scope, resolver: Resolver) -> list[str]:
-    """The keys of the names in brackets; a tensor's name stands for all its entries."""
+    """The keys of the names and derivatives in brackets; a tensor's name stands for all its entries."""
     found: list[str] = []
     for name in setting.brackets:
+        derivative = _derivative(name)
+        if derivative is not None:
+            of, wrt = (resolver.resolve(part) for part in derivative)
+            if of is not None and wrt is not None:
+                found += [f"d{a}/d{b}" for a in keys_of(of.expr) for b in keys_of(wrt.expr)]
+            continue
         typed = resolver.resolve(name)
         if typed is not None:
             found += keys_of(typed.expr)
     return found
+
+
+def _derivative(expr: Expr) -> tuple[Symbol, Symbol] | None:
+    """`dE/dw` as the pair E, w."""
+    match expr:
+        case Quotient(numerator=Symbol() as of, denominator=Symbol() as wrt):
+            if of.key[:1] in "d∂" and wrt.key[:1] in "d∂" and of.key[1:] and wrt.key[1:]:
+                return Symbol(of.key[1:], span=of.span), Symbol(wrt.key[1:], span=wrt.span)
+    return None
 
 
 def keys_of(expr: Expr) -> list[str]:

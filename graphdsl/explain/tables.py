@@ -44,7 +44,7 @@ def _update_line(key: str, found: Update, loss: str, at: Pass, training: Trainin
     done = worked(formula, at, training.settings)
     step = numeral(found.step, PRODUCT)
     taken = substitute(rule, {THETA.key: at.value(key), STEP.key: step})
-    after = numeral(found.after, f"{key}.after")
+    after = numeral(found.after, key)
     members: list[Expr] = [after_symbol(names[key]), formula] if symbols else [after_symbol(names[key])]
     return Line(chain([*members, done.expr, taken, after]))
 
@@ -92,7 +92,7 @@ def _update_cells(key: str, found: Update, at: Pass, loss: str) -> tuple[Inlines
         at.value(key),
         at.gradient(loss, key),
         numeral(found.step, PRODUCT),
-        numeral(found.after, f"{key}.after"),
+        numeral(found.after, key),
     )
     return tuple((Math(cell),) for cell in cells)
 
