@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal, localcontext
 
 from graphdsl.derive.evaluate import broadcast, common_shape, evaluate
-from graphdsl.expr import Call, Expr, children
+from graphdsl.expr import Call, Expr, children, symbols
 from graphdsl.graph import Graph, Op, entry_symbols
 from graphdsl.model import ExpectedNumber, Quantity
 from graphdsl.numbers import (
@@ -125,7 +125,6 @@ def total_derivative(graph: Graph, of: str, wrt: str, values: Mapping[str, Num],
         return Num(Decimal(1))
     entries = graph.entries
     between = (nx.descendants(entries, wrt) | {wrt}) & (nx.ancestors(entries, of) | {of})
-    env = {key: scalar(value) for key, value in values.items()}
     found = {of: Num(Decimal(1))}
     for key in reversed(list(nx.topological_sort(entries.subgraph(between)))):
         if key == of:
@@ -133,7 +132,9 @@ def total_derivative(graph: Graph, of: str, wrt: str, values: Mapping[str, Num],
         total = Num(Decimal(0))
         for child in entries.successors(key):
             if child in found:
-                local = evaluate(graph.local(child, key), env, arithmetic).item
+                formula = graph.local(child, key)
+                env = {name: scalar(values[name]) for name in symbols(formula)}
+                local = evaluate(formula, env, arithmetic).item
                 total = arithmetic.add(total, arithmetic.multiply(found[child], local))
         found[key] = total
     return found.get(wrt, Num(Decimal(0)))

@@ -59,7 +59,7 @@ def check(spec: Spec) -> Model:
     scope.look_alikes()
     _refuse_what_is_missing(spec, loss, plan, reporter)
     _announce_unused(data, nodes, loss, bool(gradients), scope)
-    expected = expectations(spec.of(Expected), plan, scope, resolver)
+    expected = expectations(spec.of(Expected), plan, nodes, scope, resolver)
     reporter.stop_if_errors()
     return Model(
         source=spec.source,
@@ -171,7 +171,12 @@ def _refuse_what_is_missing(spec: Spec, loss: Symbol | None, plan: Training | No
 def _announce_unused(
     data: tuple[Quantity, ...], nodes: tuple[Node, ...], loss: Symbol | None, gradients: bool, scope: Scope
 ) -> None:
-    """A target that no formula uses is a mistake; another quantity that none uses is announced."""
+    """A target that no formula uses is a mistake; another quantity that none uses is announced.
+
+    Where formulas are wrong, what they use is not known, and nothing is said.
+    """
+    if scope.reporter.errors:
+        return
     used = {key for node in nodes for key in symbols(node.formula)}
     for quantity in data:
         if quantity.symbol.key in used:

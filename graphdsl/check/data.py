@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from graphdsl.check.resolve import Resolver
-from graphdsl.check.scope import Datum, Scope, article, counted, spread
+from graphdsl.check.scope import Datum, Scope, counted, spread
 from graphdsl.derive.shape import spoken
 from graphdsl.diagnostics import Span, did_you_mean
 from graphdsl.expr import Array, Expr, Relation, Symbol
 from graphdsl.model import Quantity
 from graphdsl.numbers import Num, Shape, Tensor, scalar, size
-from graphdsl.syntax import DataKind, Declaration, Declared, Init, Name, Quoted
+from graphdsl.syntax import DataKind, Declaration, Declared, Init, Name, Quoted, Setting
 
 INIT_TARGETS = ("weights", "biases", "all")
 
@@ -23,6 +23,8 @@ def declare_data(statement: Declaration, scope: Scope, resolver: Resolver) -> No
     if any(valued) and not all(valued):
         if valued != [False] * (len(valued) - 1) + [True]:
             _half_valued(declared, scope)
+            for d in declared:
+                scope.declare_broken([d.names.first, *([d.names.last] if d.names.last else [])], statement.kind)
             return
         declared = [replace(d, value=declared[-1].value) for d in declared]
     for d in declared:
@@ -44,11 +46,13 @@ def _half_valued(declared: list[Declared], scope: Scope) -> None:
 def _declare_group(kind: DataKind, declared: Declared, scope: Scope, resolver: Resolver) -> None:
     names = spread(declared.names, scope.reporter)
     if not names:
+        scope.declare_broken(filter(None, (declared.names.first, declared.names.last)), kind)
         return
     shape = _shape(declared, resolver)
-    if shape is None:
+    values = None if shape is None else _values(declared, names, shape, resolver)
+    if shape is None or values is None:
+        scope.declare_broken(names, kind)
         return
-    values = _values(declared, names, shape, resolver)
     for name, value in zip(names, values, strict=True):
         _declare_one(kind, name, shape, value, declared, scope, resolver)
 
@@ -68,7 +72,7 @@ def _shape(declared: Declared, resolver: Resolver) -> Shape | None:
     return shape if counted(shape, f"`{declared.names.first.text}`", declared.span, resolver.reporter) else None
 
 
-def _values(declared: Declared, names: list[Name], shape: Shape, resolver: Resolver) -> list[Expr | None]:
+def _values(declared: Declared, names: list[Name], shape: Shape, resolver: Resolver) -> list[Expr | None] | None:
     """The value for each name of a group: a list after a range gives each name its own."""
     value = declared.value
     if declared.names.last is None or not isinstance(value, Array) or shape:
@@ -81,7 +85,7 @@ def _values(declared: Declared, names: list[Name], shape: Shape, resolver: Resol
         f"for `{names[0].text}..{names[-1].text}`",
         hint="a list after a range gives each name its own value; one number is for all",
     )
-    return [None] * len(names)
+    return None
 
 
 def _declare_one(
@@ -93,13 +97,14 @@ def _declare_one(
     parts = _entry_names(value)
     found = resolver.constant(_without_names(value))
     if found is None:
-        scope.declare(name.text, kind, name.span)
-        scope.define(name.text, None)
+        if scope.declare(name.text, kind, name.span):
+            scope.define(name.text, None)
         return
     if shape and found.shape and found.shape != shape:
         scope.reporter.error(
             f"`{name.text}` is declared as {spoken(shape)}, but its value is {spoken(found.shape)}", value.span
         )
+        scope.declare_broken([name], kind)
         return
     if shape and not found.shape:
         found = Tensor(shape, found.flat * size(shape))
@@ -128,28 +133,32 @@ def _without_names(value: Expr) -> Expr:
     return replace(value, entries=tuple(e.members[1] if isinstance(e, Relation) else e for e in value.entries))
 
 
-def fill_initial_values(statements: list[Init], scope: Scope, resolver: Resolver) -> None:
-    """`init` fills what has no value, and never overrides."""
-    for statement in statements:
-        for setting in statement.settings:
-            target = setting.name.text
-            if target not in INIT_TARGETS:
-                scope.reporter.error(
-                    f"`init` fills {', '.join(INIT_TARGETS)}, not `{target}`",
-                    setting.name.span,
-                    hint=did_you_mean(target, INIT_TARGETS) or f"`param {target} = …` gives one parameter its value",
-                )
-                continue
-            if isinstance(setting.value, Quoted):
-                scope.reporter.error("an initial value is a number", setting.value.span)
-                continue
-            value = resolver.constant(setting.value)
-            if value is None:
-                continue
-            if value.shape:
-                scope.reporter.error(f"an initial value is one number, not {spoken(value.shape)}", setting.value.span)
-                continue
-            _fill(target, value.item, scope)
+def fill_initial_values(statements: list[Init], scope: Scope, resolver: Resolver) -> bool:
+    """`init` fills what has no value, and never overrides; answers whether all of it was right."""
+    settings = [setting for statement in statements for setting in statement.settings]
+    return all([_initialise(setting, scope, resolver) for setting in settings])
+
+
+def _initialise(setting: Setting, scope: Scope, resolver: Resolver) -> bool:
+    target = setting.name.text
+    if target not in INIT_TARGETS:
+        scope.reporter.error(
+            f"`init` fills `weights`, `biases` or `all`, not `{target}`",
+            setting.name.span,
+            hint=did_you_mean(target, INIT_TARGETS) or f"`param {target} = …` gives one parameter its value",
+        )
+        return False
+    if isinstance(setting.value, Quoted):
+        scope.reporter.error("an initial value is a number", setting.value.span)
+        return False
+    value = resolver.constant(setting.value)
+    if value is None:
+        return False
+    if value.shape:
+        scope.reporter.error(f"an initial value is one number, not {spoken(value.shape)}", setting.value.span)
+        return False
+    _fill(target, value.item, scope)
+    return True
 
 
 def _fill(target: str, value: Num, scope: Scope) -> None:
@@ -159,9 +168,12 @@ def _fill(target: str, value: Num, scope: Scope) -> None:
             datum.value = Tensor(shape, (value,) * size(shape)) if shape else scalar(value)
 
 
-def quantities(scope: Scope, frozen: frozenset[str]) -> tuple[Quantity, ...]:
-    """All data with their values; what still lacks one is named, all in one message."""
-    missing = [d for d in scope.data.values() if d.value is None]
+def quantities(scope: Scope, frozen: frozenset[str], initialised: bool) -> tuple[Quantity, ...]:
+    """All data with their values; what still lacks one is named, all in one message.
+
+    Where `init` itself is wrong, it may have meant any parameter.
+    """
+    missing = [d for d in scope.data.values() if d.value is None and (initialised or d.kind != "param")]
     if missing:
         _report_missing(missing, scope)
     return tuple(
@@ -172,16 +184,25 @@ def quantities(scope: Scope, frozen: frozenset[str]) -> tuple[Quantity, ...]:
 
 
 def _report_missing(missing: list[Datum], scope: Scope) -> None:
-    names = ", ".join(f"`{d.symbol.key}`" for d in missing[:12]) + (" …" if len(missing) > 12 else "")
-    kinds = {d.kind for d in missing}
-    params = kinds == {"param"}
-    what = article(missing[0].kind) if len(missing) == 1 else "these"
-    has = "has" if len(missing) == 1 else "have"
+    names = ", ".join(map(_called, missing[:12])) + (" …" if len(missing) > 12 else "")
+    one = len(missing) == 1 and not missing[0].symbol.shape
     scope.reporter.error(
-        f"{names} {has} no value",
-        missing[0].span,
-        f"{what} without a value",
-        hint="give it here (`= 0.5`), or for all at once: `init weights = 0.5, biases = 0`"
-        if params
-        else "give it here, as in `input x = 2`",
+        f"{names} {'has' if one else 'have'} no value", missing[0].span, "nothing is said here", hint=_how(missing)
     )
+
+
+def _called(datum: Datum) -> str:
+    """A quantity in the author's words; a layer's own parameters have no name in the spec."""
+    layer, dot, _ = datum.symbol.key.partition(".")
+    return f"the {datum.role} of layer `{layer}`" if dot else f"`{datum.symbol.key}`"
+
+
+def _how(missing: list[Datum]) -> str:
+    """How the first of them, or all at once, would get a value."""
+    first = missing[0]
+    if any(d.kind != "param" for d in missing):
+        other = next(d for d in missing if d.kind != "param")
+        return f"give a value where it is declared: `{other.kind} {other.symbol.key} = 2`"
+    if any(d.role for d in missing):
+        return "`init weights = 0.5, biases = 0` fills all that have none"
+    return f"give it here, `{first.symbol.key} = 0.5`, or all at once: `init all = 0.5`"

@@ -92,7 +92,7 @@ class Definitions:
             found = self._make(definition)
             if found is None:
                 for name in definition.names:
-                    self.scope.define(name, None)
+                    self.scope.spoil(name)
             made += found or []
         return tuple(made)
 
@@ -141,7 +141,8 @@ class Definitions:
         for setting in statement.settings:
             if not isinstance(setting.value, Quoted):
                 needs |= _names(setting.value)
-        names = (statement.name.text, *(p.key for p in shelf.units.parts or () if shelf.named))
+        own = (f"{statement.name.text}.{letter}" for letter in ("z", "W", "b"))
+        names = (statement.name.text, *(p.key for p in shelf.units.parts or () if shelf.named), *own)
         return Definition(names, frozenset(needs), statement.name.span, shelf, place)
 
     def _z_inks(self) -> dict[str, Ink]:
@@ -224,6 +225,8 @@ class Definitions:
             return None
         span = shelf.statement.span
         nodes = [Node(*made.z, "pre-activation", span)] if made.z else []
+        if made.z:
+            self.scope.declare(made.z[0].key, "node", span, made.z[0])
         if made.z and shelf.named:
             self.scope.enter_parts(made.z[0], "node", [span] * made.z[0].shape[0])
         return [*nodes, Node(*made.out, "equation", span)]

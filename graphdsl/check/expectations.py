@@ -2,50 +2,104 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 from graphdsl.check.resolve import Resolver
 from graphdsl.check.scope import Scope
 from graphdsl.check.settings import keys_of
 from graphdsl.diagnostics import Span
-from graphdsl.expr import Expr
-from graphdsl.model import ExpectedNumber, Training
-from graphdsl.syntax import Expected, ExpectedValue
+from graphdsl.expr import Element, Expr, Symbol, symbols
+from graphdsl.model import ExpectedNumber, Node, Training
+from graphdsl.syntax import Expected, ExpectedValue, Reference
 
 
 def expectations(
-    statements: list[Expected], plan: Training | None, scope: Scope, resolver: Resolver
+    statements: list[Expected], plan: Training | None, nodes: tuple[Node, ...], scope: Scope, resolver: Resolver
 ) -> tuple[ExpectedNumber, ...]:
     """Every published number with the keys of what it stands for."""
-    found = (_one(value, plan, scope, resolver) for statement in statements for value in statement.values)
+    reader = _Reader(plan, {node.symbol.key: node for node in nodes}, scope, resolver)
+    found = (reader.read(value) for statement in statements for value in statement.values)
     return tuple(e for e in found if e is not None)
 
 
-def _one(value: ExpectedValue, plan: Training | None, scope: Scope, resolver: Resolver) -> ExpectedNumber | None:
-    reference = value.reference
-    of = _key(reference.of, reference.span, scope, resolver)
-    wrt = None if reference.wrt is None else _key(reference.wrt, reference.span, scope, resolver)
-    if of is None or (reference.wrt is not None and wrt is None):
-        return None
-    steps = plan.steps if plan else 0
-    after = steps if reference.after is None else reference.after
-    if after > steps or (reference.after is None and not plan):
-        made = f"there are {steps} updates" if steps else "nothing is trained"
-        scope.reporter.error("there is no value after that update", reference.span, made)
-        return None
-    if wrt is not None and plan is not None and after == steps:
-        scope.reporter.error("no gradient is computed after the last update", reference.span)
-        return None
-    words = scope.reporter.source.text[reference.span.start : reference.span.end]
-    return ExpectedNumber(of, wrt, after, value.value.value, words, value.span)
+@dataclass(frozen=True)
+class _Reader:
+    plan: Training | None
+    nodes: Mapping[str, Node]
+    scope: Scope
+    resolver: Resolver
 
+    def read(self, value: ExpectedValue) -> ExpectedNumber | None:
+        reference = value.reference
+        of = self._place(reference.of, reference.span)
+        wrt = None if reference.wrt is None else self._place(reference.wrt, reference.span)
+        if of is None or (reference.wrt is not None and wrt is None):
+            return None
+        if wrt is not None and not self._depends(of, wrt, reference.span):
+            return None
+        after = self._after(reference)
+        if after is None:
+            return None
+        words = self.scope.reporter.source.text[reference.span.start : reference.span.end]
+        return ExpectedNumber(of.key, wrt.key if wrt else None, after, value.value.value, words, value.span)
 
-def _key(expr: Expr, span: Span, scope: Scope, resolver: Resolver) -> str | None:
-    typed = resolver.resolve(expr)
-    if typed is None:
-        return None
-    keys = keys_of(typed.expr)
-    if len(keys) != 1 or typed.shape:
-        scope.reporter.error(
-            "an expected value stands for one number", span, hint="say which entry, as in `W[2,1] = …`"
+    def _after(self, reference: Reference) -> int | None:
+        steps = self.plan.steps if self.plan else 0
+        after = steps if reference.after is None else reference.after
+        if after > steps or (reference.after is None and not self.plan):
+            made = (
+                "nothing is trained"
+                if not steps
+                else "there is 1 update"
+                if steps == 1
+                else f"there are {steps} updates"
+            )
+            self.scope.reporter.error("there is no value after that update", reference.span, made)
+            return None
+        if reference.wrt is not None and self.plan is not None and after == steps:
+            self.scope.reporter.error("no gradient is computed after the last update", reference.span)
+            return None
+        return after
+
+    def _place(self, expr: Expr, span: Span) -> _Place | None:
+        typed = self.resolver.resolve(expr)
+        if typed is None:
+            return None
+        keys = keys_of(typed.expr)
+        if len(keys) != 1 or typed.shape:
+            hint = f"say which entry, as in `{keys[0]} = …`" if keys else ""
+            self.scope.reporter.error("an expected value stands for one number", span, hint=hint)
+            return None
+        tensor = typed.expr.of if isinstance(typed.expr, Element) else typed.expr
+        return _Place(keys[0], tensor.key if isinstance(tensor, Symbol) else keys[0])
+
+    def _depends(self, of: _Place, wrt: _Place, span: Span) -> bool:
+        """Whether a derivative can be other than 0; the wrong way round is a slip."""
+        if wrt.tensor in self._needs(of.tensor):
+            return True
+        turned = of.tensor in self._needs(wrt.tensor)
+        self.scope.reporter.error(
+            f"`{of.key}` does not depend on `{wrt.key}`",
+            span,
+            hint=f"did you mean `d{wrt.key}/d{of.key}`?" if turned else "",
         )
-        return None
-    return keys[0]
+        return False
+
+    def _needs(self, key: str) -> set[str]:
+        """A quantity and everything that it is computed from."""
+        found, waiting = {key}, [key]
+        while waiting:
+            node = self.nodes.get(waiting.pop())
+            new = set(symbols(node.formula)) - found if node else set[str]()
+            found |= new
+            waiting += new
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """The key of one number, and of the tensor that holds it."""
+
+    key: str
+    tensor: str

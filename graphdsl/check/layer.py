@@ -208,6 +208,9 @@ class _Parameters:
         return layer_symbol(self.shelf.units.key, self.shelf.number, letter, shape)
 
     def _new(self, symbol: Symbol, value: Tensor[Num] | None, role: str, span: Span) -> Symbol:
+        """Enter a parameter of the layer's own; it can be called `hidden1.W`."""
+        if self.scope.meaning(symbol.key) is None:
+            self.scope.declare(symbol.key, "param", span, symbol)
         self.scope.data[symbol.key] = Datum("param", symbol, value, span, role)
         return symbol
 

@@ -27,7 +27,6 @@ class Meaning:
     kind: str
     span: Span
     expr: Expr | None = None
-    broken: bool = False
 
 
 @dataclass(slots=True)
@@ -49,11 +48,13 @@ class Scope:
     names: dict[str, Meaning] = field(default_factory=dict)
     data: dict[str, Datum] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
+    clashing: set[str] = field(default_factory=set)
 
     def declare(self, text: str, kind: str, span: Span, expr: Expr | None = None) -> bool:
         """Enter a name; a second one of the same name is a mistake that points at both."""
         known = self.names.get(canonical(text))
         if known is not None:
+            self.clashing.add(canonical(text))
             spelled = "" if known.text == text else f" (as `{known.text}`)"
             self.reporter.error(
                 f"`{text}` is defined twice{spelled}",
@@ -67,8 +68,19 @@ class Scope:
 
     def define(self, text: str, expr: Expr | None) -> None:
         """Say what a declared name stands for; nothing where its definition is wrong."""
-        meaning = self.names[canonical(text)]
-        meaning.expr, meaning.broken = expr, expr is None
+        self.names[canonical(text)].expr = expr
+
+    def spoil(self, text: str) -> None:
+        """A name whose definition is wrong stands for nothing, and that was reported."""
+        if canonical(text) not in self.names:
+            self.names[canonical(text)] = Meaning(text, "node", Span(0, 0))
+        self.define(text, None)
+
+    def declare_broken(self, names: Iterable[Name], kind: str) -> None:
+        """Enter names whose declaration is wrong, so that using them is no second mistake."""
+        for name in names:
+            if canonical(name.text) not in self.names:
+                self.names[canonical(name.text)] = Meaning(name.text, kind, name.span, None, True)
 
     def meaning(self, text: str) -> Meaning | None:
         """What a name stands for, or nothing."""
@@ -127,9 +139,13 @@ class Scope:
                     yield entry.key, entry.ink, meaning.span
 
 
+_KINDS = {"param": "parameter", "const": "constant"}
+
+
 def article(kind: str) -> str:
-    """`an input`, `a layer`."""
-    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
+    """`an input`, `a parameter`."""
+    word = _KINDS.get(kind, kind)
+    return f"{'an' if word[0] in 'aeiou' else 'a'} {word}"
 
 
 def spread(names: Names, reporter: Reporter) -> list[Name]:
@@ -170,9 +186,9 @@ def _numbered(text: str) -> tuple[str, int | None]:
     return stem, int(digits) if digits and len(digits) < 10 else None
 
 
-def counted(shape: Shape, what: str, span: Span, reporter: Reporter) -> bool:
+def counted(shape: Shape, what: str, span: Span, reporter: Reporter, things: str = "entries") -> bool:
     """Whether a shape is small enough to be made; reported before memory is touched."""
     if size(shape) <= MOST_ENTRIES:
         return True
-    reporter.error(f"{what} would have {size(shape):,} entries", span, f"at most {MOST_ENTRIES:,} are allowed")
+    reporter.error(f"{what} would have {size(shape):,} {things}", span, f"at most {MOST_ENTRIES:,} are allowed")
     return False

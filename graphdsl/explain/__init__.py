@@ -33,8 +33,7 @@ def explain(
     story = _Story(trace, phrases)
     blocks: list[Block] = [] if diagram is None else [_figure(diagram, phrases)]
     blocks += [given(trace.graph, phrases), conventions(trace.graph, phrases)]
-    blocks += story.rounds()
-    blocks += story.ending()
+    blocks += story.brief() if len(trace.graph.symbols) > MOST_ENTRIES else [*story.rounds(), *story.ending()]
     blocks += published(verdicts, trace.graph.symbols, phrases)
     return Document(
         title=model.title or phrases.words("untitled"),
@@ -43,6 +42,10 @@ def explain(
         colophon=_colophon(model, check, phrases),
         language=phrases.language,
     )
+
+
+MOST_ENTRIES = 2_000
+"""A net of more named numbers is not written out step by step."""
 
 
 class _Story:
@@ -101,6 +104,13 @@ class _Story:
         if len(set(self.colours.values())) < len(self.colours):
             words += (Text(" "), *self.phrases.say("symmetries_of_round_one"))
         return (Paragraph(words), *blocks)
+
+    def brief(self) -> list[Block]:
+        """Of a net too large for a page: how the error went."""
+        words = Paragraph(self.phrases.say("too_large", count=len(self.graph.symbols)))
+        if self.trace.final is None:
+            return [words]
+        return [Section(self.phrases.say("results"), (words, *rounds(self.trace, self.phrases, {}, few=True)))]
 
     def ending(self) -> list[Block]:
         """The pass with the last parameters and the table of rounds; of a circuit, the table of results."""

@@ -11,6 +11,7 @@ from graphdsl.explain.worked import PRODUCT, numeral
 from graphdsl.expr import (
     ONE,
     ZERO,
+    Array,
     Call,
     Expr,
     Number,
@@ -35,6 +36,10 @@ MOST_VALUES = 60
 """So many different values of a kind are listed."""
 
 
+MOST_SEARCHED = 2_000
+"""In a larger net, shared parameters are not looked for."""
+
+
 def given(graph: Graph, phrases: Phrases) -> Note:
     """The data, the activations, the objective and the settings."""
     model = graph.model
@@ -50,16 +55,60 @@ def given(graph: Graph, phrases: Phrases) -> Note:
 def _data(model: Model, phrases: Phrases) -> Iterator[Item]:
     kinds = (("input", "input", "inputs"), ("target", "target", "targets"))
     for kind, one, many in (*kinds, ("param", "parameter_word", "parameters"), ("const", "constant_word", "constants")):
-        entries = [e for q in model.quantities if q.kind == kind for e in _valued(q)]
-        if entries:
-            yield Item(phrases.say(one if len(entries) == 1 else many), _by_value(entries, phrases))
+        quantities = [q for q in model.quantities if q.kind == kind]
+        if quantities:
+            count = sum(len(q.value.flat) for q in quantities)
+            yield Item(phrases.say(one if count == 1 else many), _values(quantities, phrases))
+
+
+def _values(quantities: list[Quantity], phrases: Phrases) -> Inlines:
+    """Vectors and matrices as they are, single names by their value."""
+    nameless = [q for q in quantities if _nameless(q)]
+    uniform = [q for q in nameless if len(set(q.value.flat)) == 1]
+    written = [q for q in nameless if q not in uniform and len(q.value.flat) <= MOST_VALUES]
+    single = [entry for q in quantities if q not in written and q not in uniform for entry in _valued(q)]
+    found: list[tuple[Text | Math, ...]] = [(Math(equals(q.symbol, _array(q))),) for q in written]
+    found += _uniform(uniform, phrases)
+    if single:
+        found.append(_by_value(single, phrases))
+    words: list[Text | Math] = []
+    for i, item in enumerate(found):
+        words += [Text(phrases.words("between_values"))] if i else []
+        words += item
+    return tuple(words)
+
+
+def _nameless(quantity: Quantity) -> bool:
+    """Whether a tensor of several entries is called by its own name, not by theirs."""
+    symbol = quantity.symbol
+    own = symbol.parts is None or symbol.parts[0].key.startswith(f"{symbol.key}[")
+    return own and len(quantity.value.flat) > 1
+
+
+def _uniform(quantities: list[Quantity], phrases: Phrases) -> list[tuple[Text | Math, ...]]:
+    """Tensors with one value in every entry, by that value."""
+    groups: dict[Num, list[Quantity]] = {}
+    for quantity in quantities:
+        groups.setdefault(quantity.value.flat[0], []).append(quantity)
+    found: list[tuple[Text | Math, ...]] = []
+    for value, same in groups.items():
+        names = phrases.listed([(Math(q.symbol),) for q in same])
+        number = Math(numeral(value, same[0].symbol.key, True))
+        words = phrases.say("every_entry", names=names, value=number)
+        found.append(tuple(part for part in words if isinstance(part, Text | Math)))
+    return found
+
+
+def _array(quantity: Quantity) -> Array:
+    numerals = tuple(numeral(v, e.key, True) for e, v in _valued(quantity))
+    return Array(quantity.symbol.shape, numerals)
 
 
 def _valued(quantity: Quantity) -> list[tuple[Symbol, Num]]:
     return list(zip(entry_symbols(quantity.symbol), quantity.value.flat, strict=True))
 
 
-def _by_value(entries: list[tuple[Symbol, Num]], phrases: Phrases) -> Inlines:
+def _by_value(entries: list[tuple[Symbol, Num]], phrases: Phrases) -> tuple[Text | Math, ...]:
     """x₁ = 2; w₁ = w₂ = … = 1: names that share a value share its sign."""
     groups: dict[Num, list[Symbol]] = {}
     for symbol, value in entries:
@@ -69,7 +118,7 @@ def _by_value(entries: list[tuple[Symbol, Num]], phrases: Phrases) -> Inlines:
         words += [Text(phrases.words("between_values"))] if i else []
         words += _names_and_value(names, value)
     left = len(groups) - MOST_VALUES
-    return (*words, *phrases.say("values_left", count=left)) if left > 0 else tuple(words)
+    return (*words, Text(phrases.words("values_left", count=left))) if left > 0 else tuple(words)
 
 
 def _names_and_value(names: list[Symbol], value: Num) -> tuple[Text | Math, ...]:
@@ -172,6 +221,8 @@ def _value_at_kink(cases: Expr) -> Expr:
 
 
 def _shared(graph: Graph, phrases: Phrases) -> Iterator[Inlines]:
+    if len(graph.symbols) > MOST_SEARCHED:
+        return
     for symbol, uses in graph.shared.items():
         names = phrases.listed([(Math(graph.symbols[use]),) for use in uses[:6]])
         yield phrases.say("shared", name=Math(graph.symbols[symbol]), uses=names)

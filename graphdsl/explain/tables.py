@@ -72,9 +72,9 @@ def _update_table(
 
 def symmetric(keys: list[str], colours: Colours) -> list[list[str]]:
     """The keys in rows: those that symmetry makes equal share one."""
-    rows: dict[int, list[str]] = {}
+    rows: dict[object, list[str]] = {}
     for key in keys:
-        rows.setdefault(colours[key], []).append(key)
+        rows.setdefault(colours.get(key, key), []).append(key)
     return list(rows.values())
 
 
@@ -97,13 +97,13 @@ def _update_cells(key: str, found: Update, at: Pass, loss: str) -> tuple[Inlines
     return tuple((Math(cell),) for cell in cells)
 
 
-def rounds(trace: Trace, phrases: Phrases, colours: Colours) -> tuple[Block, ...]:
-    """The error's way and every parameter, update by update."""
+def rounds(trace: Trace, phrases: Phrases, colours: Colours, few: bool = False) -> tuple[Block, ...]:
+    """The error's way and every parameter, update by update; `few`: the error alone."""
     loss = trace.graph.model.loss
     assert loss is not None and trace.final is not None
     steps = len(trace.rounds)
     states = [trace.values_after(k) for k in range(steps + 1)]
-    keys = [loss.key, *trace.rounds[-1].updates]
+    keys = [loss.key] if few else [loss.key, *trace.rounds[-1].updates]
     table = (
         _by_columns(trace, states, keys, phrases, colours)
         if steps <= MOST_COLUMNS
