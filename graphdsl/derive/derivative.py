@@ -112,5 +112,6 @@ def _call(expr: Call, name: str, out: Expr | None) -> Expr:
     terms = []
     for argument, local in zip(expr.arguments, pulled, strict=True):
         inner = raw_derivative(argument, name)
-        terms.append(ZERO if local is None else _times(local, inner))
+        factors = local.factors if isinstance(local, Product) else (local or ZERO,)
+        terms.append(_times(*factors, inner))
     return _sum(terms)

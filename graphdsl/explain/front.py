@@ -198,12 +198,13 @@ def _rounding(model: Model, phrases: Phrases) -> Inlines:
 
 def _kinks(graph: Graph, phrases: Phrases) -> Iterator[Inlines]:
     """The derivative that is taken where an activation has none."""
+    ties = False
     for call in activations(graph):
         row = call.operation
         if row.sides is None:
             continue
         if len(call.arguments) > 1:
-            yield phrases.say("kink_max")
+            ties = True
             continue
         (slope,) = row.pullbacks((ARGUMENT,), dict(call.attributes), ARGUMENT, ONE)
         if isinstance(slope, Product):
@@ -214,6 +215,8 @@ def _kinks(graph: Graph, phrases: Phrases) -> Iterator[Inlines]:
             prime = Call(slope.operation, (ZERO,), slope.attributes)
             own = Call(row, (ARGUMENT,), call.attributes)
             yield phrases.say("kink", activation=Math(own), prime=Math(equals(prime, value)))
+    if ties:
+        yield phrases.say("kink_max")
 
 
 def _value_at_kink(cases: Expr) -> Expr:

@@ -22,6 +22,7 @@ from graphdsl.expr import (
     equals,
     has_names,
     multiply,
+    rewrite,
 )
 from graphdsl.phrases import Phrases
 
@@ -163,11 +164,24 @@ def chain(members: Iterable[Expr]) -> Relation:
     """A chain without repetitions; numerals that are the result already are not said twice."""
     kept: list[Expr] = []
     for member in members:
-        if kept and (member == kept[-1] or _same_number(kept[-1], member)):
+        if kept and (_as_printed(member) == _as_printed(kept[-1]) or _same_number(kept[-1], member)):
             kept[-1] = member if not has_names(member) else kept[-1]
         else:
             kept.append(member)
     return equals(*kept)
+
+
+def _as_printed(expr: Expr) -> Expr:
+    """With −(3) as −3: two ways to write a number that look alike."""
+
+    def folded(node: Expr) -> Expr:
+        match node:
+            case Product(factors=(Number() as sign, Number() as n)) if sign == MINUS_ONE and n.quantity is None:
+                return Number(n.value.copy_negate())
+            case _:
+                return node
+
+    return rewrite(expr, folded)
 
 
 def _same_number(a: Expr, b: Expr) -> bool:
