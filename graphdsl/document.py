@@ -41,18 +41,21 @@ class Paragraph:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of a derivation: a chain of members, and the reason that holds for it (or nothing)."""
+    """One line of a derivation: a chain of members, and the reason that holds for it (or nothing).
+
+    `anchor` says what is found, and in which round: `H1@1`, `dE/dw13@2`, `w13.after@1`.
+    """
 
     chain: Relation
     reason: Inlines = ()
+    anchor: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Derivation:
-    """Lines whose first relation signs stand under each other. `anchor` is the key of what is derived."""
+    """Lines whose first relation signs stand under each other."""
 
     lines: tuple[Line, ...]
-    anchor: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +96,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A headed part; sections nest one deep."""
+    """A headed part; sections nest one deep. `anchor` says which: `forward@1`, `backward@1`, `update@2`, `results`."""
 
     title: Inlines
     blocks: tuple[Block, ...]

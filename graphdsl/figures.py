@@ -90,7 +90,7 @@ class _Figures:
                 assert_never(inline)
 
     def line(self, line: Line) -> Line:
-        return Line(self.chain(line.chain), self.inlines(line.reason))
+        return replace(line, chain=self.chain(line.chain), reason=self.inlines(line.reason))
 
     def numbers(self, expr: Expr, more: int) -> Expr:
         """The expression with the digits that each numeral shows."""

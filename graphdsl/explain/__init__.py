@@ -72,29 +72,32 @@ class _Story:
 
     def _round(self, round_: Round) -> list[Block]:
         passes = self._passes(round_.samples[0], round_.number)
-        blocks: list[Block] = [self._part("forward", round_.number, self._referring(round_.number, passes.forward()))]
+        blocks: list[Block] = [self._forward(round_, passes)]
         for objective in self.graph.model.objectives:
             loss = self.graph.model.loss
             other = (loss is not None and objective != loss) or len(self.graph.model.objectives) > 1
             title = self.phrases.say("backward_of" if other else "backward", objective=Math(objective))
-            blocks.append(self._part(title, round_.number, passes.backward(objective.key)))
+            blocks.append(self._part("backward", title, round_.number, passes.backward(objective.key)))
         training = self.graph.model.training
         if training is not None:
             worked = update(round_, passes.lines.at, training, self.phrases, self.colours)
-            blocks.append(self._part("update", round_.number, worked))
+            blocks.append(self._part("update", self.phrases.say("update"), round_.number, worked))
         return blocks
 
     def _passes(self, sample: Sample, number: int) -> Passes:
         changed = {e.key for q in self.graph.model.quantities if q.trained for e in entry_symbols(q.symbol)}
         known = self.data if number == 1 else self.data - changed
         at = Pass(self.graph, sample, frozenset(known))
-        return Passes(Lines(at, self.phrases), self.order, self.colours, number == 1)
+        return Passes(Lines(at, self.phrases, number), self.order, self.colours, number == 1)
 
-    def _part(self, title: str | Inlines, number: int, blocks: tuple[Block, ...]) -> Section:
-        words = self.phrases.say(title) if isinstance(title, str) else title
+    def _part(self, anchor: str, title: Inlines, number: int, blocks: tuple[Block, ...]) -> Section:
         if len(self.trace.rounds) > 1:
-            words = self.phrases.say("in_round", number=number, part=words)
-        return Section(_capitalised(words), blocks)
+            title = self.phrases.say("in_round", number=number, part=title)
+        return Section(_capitalised(title), blocks, f"{anchor}@{number}")
+
+    def _forward(self, round_: Round, passes: Passes) -> Section:
+        blocks = self._referring(round_.number, passes.forward())
+        return self._part("forward", self.phrases.say("forward"), round_.number, blocks)
 
     def _referring(self, number: int, blocks: tuple[Block, ...]) -> tuple[Block, ...]:
         """Later rounds point back to the formulas and the symmetries of the first."""
@@ -110,17 +113,19 @@ class _Story:
         words = Paragraph(self.phrases.say("too_large", count=len(self.graph.symbols)))
         if self.trace.final is None:
             return [words]
-        return [Section(self.phrases.say("results"), (words, *rounds(self.trace, self.phrases, {}, few=True)))]
+        return [
+            Section(self.phrases.say("results"), (words, *rounds(self.trace, self.phrases, {}, few=True)), "results")
+        ]
 
     def ending(self) -> list[Block]:
         """The pass with the last parameters and the table of rounds; of a circuit, the table of results."""
         if self.trace.final is None:
             at = Pass(self.graph, self.trace.rounds[-1].samples[0], self.data)
-            return [Section(self.phrases.say("results"), (results(at, self.phrases),))]
+            return [Section(self.phrases.say("results"), (results(at, self.phrases),), "results")]
         passes = self._passes(self.trace.final, len(self.trace.rounds) + 1)
         return [
-            Section(self.phrases.say("updated_pass"), passes.forward()),
-            Section(self.phrases.say("results"), rounds(self.trace, self.phrases, self.colours)),
+            Section(self.phrases.say("updated_pass"), passes.forward(), f"forward@{passes.lines.number}"),
+            Section(self.phrases.say("results"), rounds(self.trace, self.phrases, self.colours), "results"),
         ]
 
 

@@ -46,6 +46,7 @@ class Lines:
 
     at: Pass
     phrases: Phrases
+    number: int
 
     # Forward.
 
@@ -59,7 +60,7 @@ class Lines:
         if symbols:
             members.append(formula)
         members += [done.expr, self.at.value(key)]
-        return Line(chain(members), self._because(done.conditions))
+        return Line(chain(members), self._because(done.conditions), f"{key}@{self.number}")
 
     # Backward.
 
@@ -80,7 +81,7 @@ class Lines:
         members += [done.expr, self.at.gradient(objective, key)]
         far = [use for use in uses if use not in style.near] if style.rule else []
         reason = self._because(done.conditions) or self._found_above(objective, far)
-        return Line(chain(members), reason)
+        return Line(chain(members), reason, f"d{objective}/d{key}@{self.number}")
 
     def partial(self, of: str, wrt: str, local: bool = False) -> Partial:
         """∂of/∂wrt; a local one is marked where `of` depends on `wrt` along other paths too."""

@@ -40,7 +40,7 @@ class Passes:
         keys = [key for key in self._by_unit() if loss is None or key != loss.key]
         blocks = self._grouped(keys, self._value_line, lambda key: self._value_kind(key), _names_equal)
         if loss is not None:
-            blocks += (Derivation((self.lines.value(loss.key, self.first),), loss.key),)
+            blocks += (Derivation((self.lines.value(loss.key, self.first),)),)
         return blocks
 
     def _value_line(self, key: str, full: bool) -> Line:
@@ -71,21 +71,19 @@ class Passes:
         for level in levels:
             inner = self._level(objective, level)
             heading = self._heading(level)
-            blocks += [Section(heading, inner)] if heading and self.first else list(inner)
+            anchor = f"{objective}:{','.join(level.units)}@{self.lines.number}"
+            blocks += [Section(heading, inner, anchor)] if heading and self.first else list(inner)
         return tuple(blocks)
 
     def _circuit(self, objective: str, levels: list[Level]) -> tuple[Block, ...]:
         """All derivatives under each other, beginning with 1."""
         phrases = self.lines.phrases
         symbol = self.graph.symbols[objective]
-        seed = Line(equals(Partial(symbol, symbol), ONE), phrases.say("seed"))
+        anchor = f"d{objective}/d{objective}@{self.lines.number}"
+        seed = Line(equals(Partial(symbol, symbol), ONE), phrases.say("seed"), anchor)
         keys = [key for level in levels for key in (*level.units, *level.arguments, *level.data)]
-        return (
-            Derivation(
-                (seed, *(self.lines.gradient(objective, key, Style(True, near=frozenset(keys))) for key in keys)),
-                objective,
-            ),
-        )
+        style = Style(True, near=frozenset(keys))
+        return (Derivation((seed, *(self.lines.gradient(objective, key, style) for key in keys))),)
 
     def _heading(self, level: Level) -> Inlines:
         phrases = self.lines.phrases
@@ -140,7 +138,7 @@ class Passes:
             if len(lines) < MOST_LINES:
                 lines.append(make(key, own not in kinds))
             kinds.add(own)
-        blocks: list[Block] = [Derivation(tuple(lines), keys[0])] if lines else []
+        blocks: list[Block] = [Derivation(tuple(lines))] if lines else []
         symmetric = [same for same in classes.values() if len(same) > 1]
         if symmetric and self.first:
             blocks.append(self._by_symmetry([equal(self, same) for same in symmetric]))

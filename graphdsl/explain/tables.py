@@ -29,24 +29,25 @@ def update(round_: Round, at: Pass, training: Training, phrases: Phrases, colour
     key = next((k for k, u in round_.updates.items() if u.gradient.value), next(iter(round_.updates), None))
     if key is None:
         return ()
-    line = Derivation(
-        (_update_line(key, round_.updates[key], loss.key, at, training, round_.number == 1),), f"{key}.after"
-    )
-    return line, _update_table(round_, loss, at, training, phrases, colours)
+    line = update_line(key, round_, at, training, symbols=round_.number == 1)
+    return Derivation((line,)), _update_table(round_, loss, at, training, phrases, colours)
 
 
-def _update_line(key: str, found: Update, loss: str, at: Pass, training: Training, symbols: bool) -> Line:
+def update_line(key: str, round_: Round, at: Pass, training: Training, symbols: bool) -> Line:
     """w⁺ = w − η · ∂E/∂w = 1 − 0.01 · 5.25 = 1 − 0.0525 = 0.9475."""
+    found = round_.updates[key]
+    loss = at.graph.model.loss
+    assert loss is not None, "a training has a loss"
     names = at.graph.symbols
     rule = updated(training.ascent)
-    places: dict[str, Expr] = {THETA.key: names[key], GRADIENT.key: Partial(names[loss], names[key])}
+    places: dict[str, Expr] = {THETA.key: names[key], GRADIENT.key: Partial(names[loss.key], names[key])}
     formula = substitute(substitute(rule, {STEP.key: training.optimizer.step}), places)
     done = worked(formula, at, training.settings)
     step = numeral(found.step, PRODUCT)
     taken = substitute(rule, {THETA.key: at.value(key), STEP.key: step})
     after = numeral(found.after, key)
     members: list[Expr] = [after_symbol(names[key]), formula] if symbols else [after_symbol(names[key])]
-    return Line(chain([*members, done.expr, taken, after]))
+    return Line(chain([*members, done.expr, taken, after]), (), f"{key}.after@{round_.number}")
 
 
 def _update_table(
@@ -187,7 +188,7 @@ def published(verdicts: tuple[Verdict, ...], names: Mapping[str, Symbol], phrase
         return ()
     head = tuple(phrases.say(f"expected_{key}") for key in ("quantity", "published", "ours", "agrees"))
     rows = tuple(_verdict_row(verdict, names, phrases) for verdict in verdicts)
-    return (Section(phrases.say("expected_title"), (Table(head, rows, (False, True, True, False)),)),)
+    return (Section(phrases.say("expected_title"), (Table(head, rows, (False, True, True, False)),), "published"),)
 
 
 def _reference(verdict: Verdict, names: Mapping[str, Symbol], phrases: Phrases) -> Inlines:
