@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import xml.etree.ElementTree as ET
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -48,6 +49,7 @@ _MANY_ARROWS = 60
 _ARROW_LENGTH = 4.2
 _MARGIN = 2.0
 _SVG = "http://www.w3.org/2000/svg"
+_SIGNED = "Written by graphdsl."
 
 
 class DrawError(Exception):
@@ -104,11 +106,17 @@ def svg(diagram: Diagram, title: str = "Network diagram") -> str:
 
 
 def render(diagram: Diagram, format: Format, title: str = "Network diagram") -> bytes:
-    """The drawing as the bytes of a file."""
+    """The drawing as the bytes of a file, which says that graphdsl wrote it."""
     if format == "dot":
-        return dot(diagram).encode()
+        return f"// {_SIGNED}\n{dot(diagram)}".encode()
     drawn = svg(diagram, title)
-    return drawn.encode() if format == "svg" else _through_typst(drawn, format, title)
+    match format:
+        case "svg":
+            return drawn.replace("\n", f"\n<!-- {_SIGNED} -->\n", 1).encode()
+        case "pdf":
+            return _through_typst(drawn, format, title)
+        case "png":
+            return _signed_png(_through_typst(drawn, format, title))
 
 
 def size(diagram: Diagram) -> tuple[float, float]:
@@ -429,7 +437,7 @@ def _extent(scene: _Scene) -> Rect:
     return Rect(min(left), min(bottom), max(right), max(top)).grown(_MARGIN)
 
 
-_PAGE = """#set document(title: sys.inputs.title, date: none)
+_PAGE = """#set document(title: sys.inputs.title, keywords: ("graphdsl",), date: none)
 #set page(width: auto, height: auto, margin: 0pt)
 #image(bytes(sys.inputs.svg), format: "svg", alt: sys.inputs.title)
 """
@@ -447,3 +455,10 @@ def _through_typst(drawn: str, format: Literal["pdf", "png"], title: str) -> byt
     )
     assert isinstance(made, bytes)
     return made
+
+
+def _signed_png(picture: bytes) -> bytes:
+    """The picture with a note of what wrote it, after its header of 33 bytes."""
+    note = b"tEXtSoftware\0graphdsl"
+    chunk = (len(note) - 4).to_bytes(4) + note + zlib.crc32(note).to_bytes(4)
+    return picture[:33] + chunk + picture[33:]

@@ -24,7 +24,7 @@ from graphdsl.document import (
     Text,
 )
 from graphdsl.expr import Expr, Number, Relation, Sign, has_names, rewrite, walk
-from graphdsl.numbers import MOST_OPERAND_DIGITS, Decimal50, Display, Num, decimals_of, rounded, trimmed
+from graphdsl.numbers import MOST_OPERAND_DIGITS, PRECISION, Decimal50, Display, Num, decimals_of, rounded, trimmed
 
 
 class FalseLine(Exception):
@@ -165,8 +165,12 @@ class _Figures:
         return all(rounded(_value(m).value, places, self.display.rounding) == result.value for m in run[:-1])
 
 
-_ATTEMPTS = [_Digits(more, extra) for extra in range(4) for more in range(extra, MOST_OPERAND_DIGITS + extra + 1)]
-"""First as displayed, then operands with more digits, then a result with more."""
+_ATTEMPTS = [
+    *(_Digits(more, extra) for extra in range(4) for more in range(extra, MOST_OPERAND_DIGITS + extra + 1)),
+    *(_Digits(more) for more in range(MOST_OPERAND_DIGITS, PRECISION)),
+]
+"""First as displayed, then operands with more digits, then a result with more (a tie), then operands with all of
+theirs: 1 − h² of a saturated unit needs them."""
 
 
 def _whole(expr: Expr) -> bool:

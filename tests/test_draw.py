@@ -239,7 +239,7 @@ def test_formats() -> None:
     width, height = draw.size(diagram)
     assert int.from_bytes(png[16:20], "big") == pytest.approx(width * draw.PIXELS_PER_INCH / 72, abs=2)
     assert int.from_bytes(png[20:24], "big") == pytest.approx(height * draw.PIXELS_PER_INCH / 72, abs=2)
-    assert draw.render(diagram, "dot").startswith(b"digraph")
+    assert draw.render(diagram, "dot").startswith(b"// Written by graphdsl.\ndigraph")
 
 
 HOSTILE = [

@@ -1,0 +1,256 @@
+"""Arguments -> files, a result table and an exit status; the only module that speaks to a terminal's user."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from io import TextIOWrapper
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, cast, get_args
+
+import click
+
+from graphdsl import __version__
+from graphdsl.diagnostics import Diagnostic, Source, SpecError, did_you_mean, render
+from graphdsl.files import FileMistake, put, refuse_strangers
+
+if TYPE_CHECKING:
+    from graphdsl.solve import Solution
+
+DONE, MISTAKE, USAGE, DEFECT, INTERRUPTED = 0, 1, 2, 70, 130
+"""The exit status, which is the only sign of success."""
+
+DEMO = "two-relu-layers.spec"
+STANDARD_STREAM = "-"
+
+Drawing = Literal["svg", "pdf", "png", "dot"]
+DRAWINGS = {format: f".{format}" for format in get_args(Drawing)}
+
+Render = Callable[[str], bytes]
+Destinations = Mapping[str, Path | None]
+"""Where each format goes; None is standard output."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; the exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without a letter is no reason to fail
+    try:
+        return int(graphdsl.main(arguments, prog_name="graphdsl", standalone_mode=False) or DONE)
+    except click.ClickException as mistake:
+        mistake.show()
+        return mistake.exit_code
+    except SpecError as mistake:
+        return _refused(str(mistake))
+    except FileMistake as mistake:
+        return _refused(_sentence(mistake.message, mistake.hint))
+    except (KeyboardInterrupt, click.Abort):
+        return INTERRUPTED
+    except Exception:  # the one place: whatever else comes up here is a defect, and is shown whole
+        traceback.print_exc()
+        click.echo(f"\nThis is a defect of graphdsl {__version__}. Please report it, with the spec.", err=True)
+        return DEFECT
+
+
+def _refused(message: str) -> int:
+    click.echo(message, err=True, nl=not message.endswith("\n"))
+    return MISTAKE
+
+
+def _sentence(message: str, hint: str) -> str:
+    return f"error: {message}" + (f"\n  hint: {hint}" if hint else "")
+
+
+def _announce(announcements: Iterable[Diagnostic], source: Source) -> None:
+    found = tuple(announcements)
+    if found:
+        click.echo(render(found, source), err=True)
+
+
+# The commands.
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, message="graphdsl %(version)s")
+def graphdsl() -> None:
+    """Worked solutions for small neural networks and computation graphs: forward pass, chain rule, updates.
+
+    Begin with `graphdsl demo`.
+    """
+
+
+spec_argument = click.argument("spec")
+output_option = click.option(
+    "-o", "--output", metavar="OUT", help="The file to write; its ending chooses the format, - is standard output."
+)
+force_option = click.option("--force", is_flag=True, help="Replace files that graphdsl did not write.")
+
+
+@graphdsl.command(short_help="Write the worked solution of a spec.")
+@spec_argument
+@output_option
+@click.option("--to", metavar="FORMATS", default="", help="pdf, text, json or typst, or several with commas. [pdf]")
+@force_option
+def solve(spec: str, output: str | None, to: str, force: bool) -> None:
+    """Write the worked solution of SPEC, as PDF beside it if nothing else is said, and print the results.
+
+    SPEC is a file, or - for standard input.
+    """
+    from graphdsl.solve import FORMATS
+
+    known = {name: format.ending for name, format in FORMATS.items()}
+    places = _destinations(spec, output, _formats(to, known), known, "pdf", "text")
+    found = _solved(spec)
+    _write(places, found.render, spec, output, force)
+    if None not in places.values():
+        _print_results(found)
+        _print_paths(places)
+
+
+@graphdsl.command(short_help="Write the diagram of a spec.")
+@spec_argument
+@output_option
+@force_option
+def draw(spec: str, output: str | None, force: bool) -> None:
+    """Write the diagram of SPEC: SVG, PDF, PNG or DOT, as the ending of OUT says, else SVG beside it."""
+    places = _destinations(spec, output, (), DRAWINGS, "svg", "svg")
+    found = _solved(spec)
+    _write(places, lambda format: found.drawing(cast(Drawing, format)), spec, output, force)  # one of DRAWINGS
+    if None not in places.values():
+        _print_paths(places)
+
+
+@graphdsl.command(short_help="Report the mistakes of a spec; check its gradients.")
+@spec_argument
+def check(spec: str) -> None:
+    """Report every mistake of SPEC; for one without, how far the routes to its gradients agree."""
+    from graphdsl.terminal import told
+
+    found = _solved(spec)
+    click.echo(f"{found.source.name}: no mistakes")
+    for line in told(found.check, found.verdicts):
+        click.echo(line)
+
+
+@graphdsl.command(short_help="Write an example and its worked solution here.")
+@force_option
+def demo(force: bool) -> None:
+    """Write an example, `two-relu-layers.spec`, and its worked solution into the current folder."""
+    path = Path(DEMO)
+    text = _demo_spec()
+    if not force:
+        refuse_strangers([path], lambda content: content == text)
+    put({path: text})
+    found = _solved(DEMO)
+    places: Destinations = {"pdf": path.with_suffix(".pdf")}
+    _write(places, found.render, DEMO, None, force)
+    _print_results(found)
+    _print_paths({"spec": path, **places})
+
+
+def _demo_spec() -> bytes:
+    """The example as it was packed with the program, or as it stands in a checkout."""
+    here = Path(__file__).parent
+    packed = here / "specs" / DEMO
+    return (packed if packed.is_file() else here.parent / "specs" / DEMO).read_bytes()
+
+
+# What goes where.
+
+
+def _formats(to: str, known: Mapping[str, str]) -> tuple[str, ...]:
+    """The formats of `--to`, by their names or the endings of their files."""
+    by_word = {ending.removeprefix("."): name for name, ending in known.items()} | {name: name for name in known}
+    words = [word.strip().lower() for word in to.split(",") if word.strip()]
+    for word in words:
+        if word not in by_word:
+            raise _unknown(f"there is no format `{word}`", word, known, known)
+    return tuple(dict.fromkeys(by_word[word] for word in words))
+
+
+def _unknown(message: str, word: str, candidates: Iterable[str], known: Iterable[str]) -> click.UsageError:
+    meant = did_you_mean(word, candidates)
+    return click.UsageError(f"{message}; known: {', '.join(known)}" + (f" ({meant})" if meant else ""))
+
+
+def _destinations(
+    spec: str, output: str | None, formats: tuple[str, ...], known: Mapping[str, str], usual: str, streamed: str
+) -> Destinations:
+    """Where each format goes. The ending of a single output chooses its format, where `--to` does not."""
+    if output == STANDARD_STREAM or (output is None and spec == STANDARD_STREAM):
+        if len(formats) > 1:
+            raise click.UsageError("standard output takes one format")
+        return {formats[0] if formats else streamed: None}
+    if output is None:
+        return _beside(Path(spec), formats or (usual,), known)
+    path = Path(output)
+    if path.is_dir() or output.endswith(("/", os.sep)):
+        return _beside(path / Path(spec).name, formats or (usual,), known)
+    by_ending = {ending: name for name, ending in known.items()}
+    if len(formats) == 1:
+        return {formats[0]: path}
+    if formats:
+        base = path.name[: -len(path.suffix)] if path.suffix.lower() in by_ending else path.name
+        return {format: path.with_name(base + known[format]) for format in formats}
+    if path.suffix.lower() not in by_ending:
+        what = f"no format has the ending `{path.suffix}`" if path.suffix else f"`{path.name}` has no ending"
+        raise _unknown(what, path.suffix, by_ending, by_ending)
+    return {by_ending[path.suffix.lower()]: path}
+
+
+def _beside(spec: Path, formats: tuple[str, ...], known: Mapping[str, str]) -> Destinations:
+    return {format: spec.parent / f"{spec.stem}{known[format]}" for format in formats}
+
+
+def _solved(spec: str) -> Solution:
+    """The solution of a file or of standard input; announcements go to standard error."""
+    from graphdsl import parse
+    from graphdsl.solve import read, solved
+    from graphdsl.terminal import patience
+
+    with patience(f"solving {spec} …"):
+        standard_input = spec == STANDARD_STREAM
+        source = parse.read(sys.stdin.buffer.read(), "<standard input>") if standard_input else read(Path(spec))
+        found = solved(source)
+    _announce(found.announcements, source)
+    return found
+
+
+def _write(places: Destinations, render: Render, spec: str, output: str | None, force: bool) -> None:
+    """Render everything, then put all of it in place."""
+    from graphdsl.draw import DrawError
+    from graphdsl.terminal import patience
+    from graphdsl.write import written_by_us
+
+    paths = [path for path in places.values() if path is not None]
+    for path in paths:
+        if spec != STANDARD_STREAM and path.exists() and path.samefile(spec):
+            raise click.UsageError(f"`{path}` is the spec itself; `-o` names another file")
+    if not force and output is None:
+        refuse_strangers(paths, written_by_us)
+    try:
+        with patience(f"writing {', '.join(map(str, paths))} …"):
+            made = {format: render(format) for format in places}
+    except DrawError as mistake:
+        raise FileMistake(mistake.message, mistake.hint) from None
+    put({path: made[format] for format, path in places.items() if path is not None})
+    for content in (made[format] for format, path in places.items() if path is None):
+        sys.stdout.flush()
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+
+
+def _print_results(found: Solution) -> None:
+    from graphdsl.terminal import results, show, told
+
+    show(results(found.trace))
+    for line in told(found.check, found.verdicts):
+        click.echo(line)
+
+
+def _print_paths(places: Destinations) -> None:
+    for path in places.values():
+        click.echo(f"wrote {path}")

@@ -1,0 +1,353 @@
+"""What all formats share in printing the algebra: signs, brackets by precedence, where a product needs a dot; knows no format and no operation."""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from decimal import Decimal
+from typing import NamedTuple, assert_never
+
+from graphdsl.expr import (
+    Array,
+    BigOperatorNotation,
+    Call,
+    Cases,
+    Element,
+    Expr,
+    FencesNotation,
+    FractionNotation,
+    FunctionNotation,
+    IndexedSum,
+    InfixNotation,
+    Number,
+    Partial,
+    Power,
+    PrefixNotation,
+    Product,
+    Quotient,
+    RadicalNotation,
+    Relation,
+    Sign,
+    SubscriptedNotation,
+    Sum,
+    SuperscriptNotation,
+    Symbol,
+    has_names,
+)
+from graphdsl.names import Ink, indexed
+from graphdsl.numbers import Written, flat_index, written
+
+# How strongly the parts of a printed formula hold together. A part that holds less than its place asks for is put in
+# brackets. The precedence of a prefix or infix notation is a number on this scale.
+RELATION = 0
+SUM = 10
+NEGATIVE = 15
+BIG = 18
+PRODUCT = 20
+SLASHED = 25
+JUXTAPOSED = 30
+POWER = 40
+ATOM = 50
+
+MINUS = "−"
+DOT = "·"
+PARTIAL = "∂"
+DIRECT = "direct"
+
+
+class Piece(NamedTuple):
+    """A printed part and how strongly it holds together."""
+
+    text: str
+    strength: int
+
+
+class Signed(NamedTuple):
+    """A term without its minus sign, if it has one in front."""
+
+    negative: bool
+    magnitude: Expr
+
+
+def signed(expr: Expr) -> Signed:
+    """Takes the sign off what begins with a negative numeral; a factor -1 that is only a sign vanishes with it."""
+    match expr:
+        case Number() if expr.value < 0:
+            return Signed(True, replace(expr, value=-expr.value))
+        case Product((Number() as first, *rest)) if first.value < 0:
+            factors = (*_unsigned(first), *rest)
+            return Signed(True, factors[0] if len(factors) == 1 else Product(factors))
+        case Quotient():
+            negative, numerator = signed(expr.numerator)
+            return Signed(negative, Quotient(numerator, expr.denominator) if negative else expr)
+        case _:
+            return Signed(False, expr)
+
+
+def _unsigned(first: Number) -> tuple[Number, ...]:
+    """The numeral without its sign; -1 leaves nothing, unless it is the value of a quantity, which is shown."""
+    is_only_a_sign = first.value == -1 and first.quantity is None
+    return () if is_only_a_sign else (replace(first, value=-first.value),)
+
+
+def complement(relation: Relation) -> Relation | None:
+    """The condition that holds where a simple one does not."""
+    opposite: dict[Sign, Sign] = {"<": "≥", "≤": ">", ">": "≤", "≥": "<", "=": "≠", "≠": "="}
+    if len(relation.signs) != 1 or relation.signs[0] not in opposite:
+        return None
+    return Relation(relation.members, (opposite[relation.signs[0]],))
+
+
+_SHORT = re.compile(r"(\d+|\w)?(,(\d+|\w))*")
+
+
+def is_short(ink: Ink) -> bool:
+    """Whether a name can stand beside another without a dot: one letter, with numbers or letters on it."""
+    return len(ink.base) == 1 and all(_SHORT.fullmatch(part) for part in (ink.sub, ink.sup.strip("()")))
+
+
+class Printer(ABC):
+    """Prints the algebra. A format says how its numerals, names, fractions … look; signs and brackets are settled here."""
+
+    minus = MINUS
+    dot = f" {DOT} "
+    beside = ""
+    comma = ", "
+
+    def formula(self, expr: Expr) -> str:
+        """An expression in its place, outside of any brackets."""
+        return self.piece(expr).text
+
+    def members(self, chain: Relation) -> Iterator[tuple[str, Expr]]:
+        """The members of a chain after the first, each with the sign before it."""
+        yield from zip(chain.signs, chain.members[1:], strict=True)
+
+    def within(self, expr: Expr, least: int) -> str:
+        """An expression where anything that holds less than `least` needs brackets."""
+        text, strength = self.piece(expr)
+        return text if strength >= least else self.brackets(text)
+
+    def piece(self, expr: Expr) -> Piece:
+        """The printed expression, and how strongly it holds together."""
+        negative, magnitude = signed(expr)
+        if negative:
+            return Piece(self.minus + self.within(magnitude, BIG), NEGATIVE)
+        match expr:
+            case Number():
+                return self.number(written(expr.value))
+            case Symbol():
+                return self.symbol(expr.ink)
+            case Sum():
+                return Piece("".join(self.terms(expr)), SUM)
+            case Product():
+                return self.product(expr)
+            case Quotient():
+                return self.quotient(expr.numerator, expr.denominator)
+            case Power():
+                return Piece(self.power(self.within(expr.base, ATOM), expr.exponent), POWER)
+            case Call():
+                return self.call(expr)
+            case Element():
+                return self.element(expr)
+            case IndexedSum():
+                return Piece(self.indexed_sum(expr, self.within(expr.body, PRODUCT)), BIG)
+            case Cases():
+                return self.cases(tuple(self._branches(expr)))
+            case Array():
+                return Piece(self.array([self.formula(entry) for entry in expr.entries], expr.shape), ATOM)
+            case Partial():
+                return self.partial(expr)
+            case Relation():
+                return Piece(self.relation(expr), RELATION)
+        assert_never(expr)
+
+    def terms(self, total: Sum) -> Iterator[str]:
+        """The terms of a sum, each after the first with its sign before it."""
+        for i, (negative, magnitude) in enumerate(map(signed, total.terms)):
+            text = self.within(magnitude, BIG)
+            if i:
+                yield self.operator(self.minus if negative else "+") + text
+            else:
+                yield (self.minus if negative else "") + text
+
+    def product(self, product: Product) -> Piece:
+        if self.juxtaposes(product.factors):
+            first, *rest = product.factors
+            lead = self.within(first, SLASHED if _is_numeral(first) else POWER)
+            return Piece(self.beside.join([lead, *(self.within(f, POWER) for f in rest)]), JUXTAPOSED)
+        return Piece(self.dot.join(self.within(f, PRODUCT) for f in product.factors), PRODUCT)
+
+    def juxtaposes(self, factors: tuple[Expr, ...]) -> bool:
+        """Whether a product needs no dots: a numeral before one bracket, or before names of one letter."""
+        if not any(has_names(factor) for factor in factors):
+            return False
+        rest = factors[1:] if self.leads(factors[0]) else factors
+        bracket = rest[0].base if isinstance(rest[0], Power) else rest[0]
+        if len(rest) == 1 and len(factors) == 2 and isinstance(bracket, Sum):
+            return _has_short_exponent(rest[0])
+        return all(self.is_letter(factor) for factor in rest)
+
+    def leads(self, factor: Expr) -> bool:
+        """Whether a numeral can stand before a name without a dot."""
+        return isinstance(factor, Number) and written(factor.value).exponent is None
+
+    def is_letter(self, factor: Expr) -> bool:
+        match factor:
+            case Symbol():
+                return self.is_compact(factor.ink)
+            case Element(of=Symbol() as of):
+                return self.is_compact(of.ink)
+            case Power():
+                return _has_short_exponent(factor) and self.is_letter(factor.base)
+            case _:
+                return False
+
+    def is_compact(self, ink: Ink) -> bool:
+        return is_short(ink)
+
+    def symbol(self, ink: Ink) -> Piece:
+        return Piece(self.name(ink), POWER if ink.sup or ink.primes else ATOM)
+
+    def element(self, element: Element) -> Piece:
+        """An entry of a named tensor is a name with its index as subscript."""
+        of, index = element.of, element.index
+        if not isinstance(of, Symbol):
+            return Piece(self.entry(self.within(of, ATOM), self._subscripts(index)), ATOM)
+        known = tuple(int(i.value) for i in index if isinstance(i, Number))
+        if len(known) < len(index):
+            return Piece(self.name(of.ink, self._subscripts(index)), POWER if of.ink.sup else ATOM)
+        if of.parts is not None:
+            return self.symbol(of.parts[flat_index(of.shape, known)].ink)
+        return self.symbol(indexed(of.ink, known))
+
+    def _subscripts(self, index: Iterable[Expr]) -> tuple[str, ...]:
+        return tuple(self.formula(i) for i in index)
+
+    def partial(self, partial: Partial) -> Piece:
+        above, below = (PARTIAL + self._differential(x) for x in (partial.of, partial.wrt))
+        text, strength = self.ratio(above, below)
+        return Piece(self.marked(text), strength) if partial.marked else Piece(text, strength)
+
+    def _differential(self, of: Expr) -> str:
+        return self.within(of, POWER if isinstance(of, Symbol | Element) else ATOM)
+
+    def relation(self, chain: Relation) -> str:
+        first = self.formula(chain.members[0])
+        return first + "".join(self.operator(sign) + self.formula(m) for sign, m in self.members(chain))
+
+    def _branches(self, cases: Cases) -> Iterator[tuple[str, str]]:
+        """Value and condition; the last branch says the opposite of the only condition, or nothing."""
+        for value, condition in cases.branches:
+            yield self.formula(value), self.relation(condition)
+        rest = complement(cases.branches[0][1]) if len(cases.branches) == 1 else None
+        yield self.formula(cases.otherwise), self.relation(rest) if rest is not None else ""
+
+    def call(self, call: Call) -> Piece:
+        """A call is written as its notation says."""
+        arguments = call.arguments
+        match call.operation.notation:
+            case FunctionNotation(name, primes):
+                return Piece(self.function(name, primes, "", self._listed(arguments)), ATOM)
+            case SubscriptedNotation(name, attribute):
+                subscript = str(dict(call.attributes).get(attribute, ""))
+                return Piece(self.function(name, 0, subscript, self._listed(arguments)), ATOM)
+            case PrefixNotation(sign, precedence):
+                return Piece(self.sign(sign) + self.within(arguments[0], precedence), precedence)
+            case InfixNotation(sign, precedence):
+                first, *rest = arguments
+                after = "".join(self.operator(sign) + self.within(a, precedence + 1) for a in rest)
+                return Piece(self.within(first, precedence) + after, precedence)
+            case FractionNotation():
+                return self.quotient(*arguments)
+            case RadicalNotation():
+                return Piece(self.radical(arguments[0]), POWER)
+            case FencesNotation(left, right):
+                return Piece(self.fences(left, right, self._listed(arguments)), ATOM)
+            case SuperscriptNotation():
+                return Piece(self._superscripted(call.operation.notation, arguments), POWER)
+            case BigOperatorNotation(sign):
+                return Piece(f"{self.sign(sign)} {self.within(arguments[0], PRODUCT)}", BIG)
+            case unknown:
+                assert_never(unknown)
+
+    def _superscripted(self, notation: SuperscriptNotation, arguments: tuple[Expr, ...]) -> str:
+        """The argument with a mark, a constant raised to it, or, with neither, the first raised to the second."""
+        if notation.mark:
+            return self.superscript(self.within(arguments[0], ATOM), notation.mark)
+        base = self.constant(notation.base) if notation.base else self.within(arguments[0], ATOM)
+        return self.power(base, arguments[-1])
+
+    def _listed(self, arguments: Iterable[Expr]) -> str:
+        return self.comma.join(self.formula(a) for a in arguments)
+
+    def quotient(self, numerator: Expr, denominator: Expr) -> Piece:
+        return self.ratio(self.within(numerator, JUXTAPOSED), self.within(denominator, POWER))
+
+    @abstractmethod
+    def brackets(self, text: str) -> str: ...
+
+    @abstractmethod
+    def number(self, digits: Written) -> Piece:
+        """A numeral, which has no sign here."""
+
+    @abstractmethod
+    def name(self, ink: Ink, index: tuple[str, ...] = ()) -> str: ...
+
+    @abstractmethod
+    def entry(self, of: str, index: tuple[str, ...]) -> str: ...
+
+    @abstractmethod
+    def ratio(self, above: str, below: str) -> Piece: ...
+
+    @abstractmethod
+    def marked(self, partial: str) -> str:
+        """A derivative along the direct way only."""
+
+    @abstractmethod
+    def power(self, base: str, exponent: Expr) -> str: ...
+
+    @abstractmethod
+    def superscript(self, base: str, mark: str) -> str: ...
+
+    @abstractmethod
+    def constant(self, name: str) -> str:
+        """A number with a name, as e."""
+
+    @abstractmethod
+    def function(self, name: str, primes: int, subscript: str, arguments: str) -> str: ...
+
+    @abstractmethod
+    def radical(self, argument: Expr) -> str: ...
+
+    @abstractmethod
+    def fences(self, left: str, right: str, inside: str) -> str: ...
+
+    @abstractmethod
+    def indexed_sum(self, total: IndexedSum, body: str) -> str: ...
+
+    @abstractmethod
+    def cases(self, branches: tuple[tuple[str, str], ...]) -> Piece: ...
+
+    @abstractmethod
+    def array(self, entries: list[str], shape: tuple[int, ...]) -> str: ...
+
+    @abstractmethod
+    def operator(self, sign: str) -> str:
+        """A sign between two parts, with its space."""
+
+    @abstractmethod
+    def sign(self, sign: str) -> str:
+        """A sign before its argument."""
+
+
+def _is_numeral(expr: Expr) -> bool:
+    return isinstance(expr, Number | Quotient) and not has_names(expr)
+
+
+def _has_short_exponent(expr: Expr) -> bool:
+    """Whether an exponent, if there is one, is a small whole number."""
+    if not isinstance(expr, Power):
+        return True
+    return isinstance(expr.exponent, Number) and expr.exponent.value in map(Decimal, range(10))

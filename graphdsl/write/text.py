@@ -1,0 +1,374 @@
+"""Document -> plain text of 80 columns in Unicode; knows nothing of other formats."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from functools import cache
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, assert_never
+
+from graphdsl.document import (
+    Block,
+    Derivation,
+    Document,
+    Figure,
+    Inline,
+    Inlines,
+    Line,
+    Math,
+    Note,
+    Paragraph,
+    Section,
+    Strong,
+    Table,
+    Text,
+)
+from graphdsl.expr import Expr, IndexedSum, Number, Sum
+from graphdsl.names import Ink
+from graphdsl.numbers import Written, written
+from graphdsl.write.formula import ATOM, DIRECT, DOT, PRODUCT, SLASHED, Piece, Printer
+from graphdsl.write.layout import fill, folded
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+WIDTH = 80
+INDENT = 2
+LONGEST_LEAD = 32
+GAP = 3
+
+_SUBSCRIPT = dict(zip("0123456789aehijklmnoprstuvx+−()=", "₀₁₂₃₄₅₆₇₈₉ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ₊₋₍₎₌", strict=True))
+_SUPERSCRIPT = dict(zip("0123456789inT+−()", "⁰¹²³⁴⁵⁶⁷⁸⁹ⁱⁿᵀ⁺⁻⁽⁾", strict=True))
+_SUPERSCRIPT |= {mark: mark for mark in "ᵀ′"}
+_ACCENT = {"": "", "hat": "\u0302", "bar": "\u0304", "tilde": "\u0303", "dot": "\u0307"}
+
+
+class TextPrinter(Printer):
+    """A formula on one line, with Unicode's subscripts and superscripts where it has them."""
+
+    def brackets(self, text: str) -> str:
+        return f"({text})"
+
+    def number(self, digits: Written) -> Piece:
+        if digits.exponent is None:
+            return Piece(digits.mantissa, ATOM)
+        exponent = _raised(str(digits.exponent).replace("-", self.minus))
+        return Piece(f"{digits.mantissa}{self.dot}10{exponent}", PRODUCT)
+
+    def name(self, ink: Ink, index: tuple[str, ...] = ()) -> str:
+        base = unicodedata.normalize("NFC", visible(ink.base) + _ACCENT[ink.accent])
+        subscripts = (*filter(None, visible(ink.sub).split(",")), *index)
+        return base + _lowered(subscripts) + "′" * ink.primes + _raised(visible(ink.sup))
+
+    def is_compact(self, ink: Ink) -> bool:
+        return super().is_compact(ink) and not {"_", "^"} & set(self.name(ink))
+
+    def entry(self, of: str, index: tuple[str, ...]) -> str:
+        return f"{of}{_lowered(index)}"
+
+    def ratio(self, above: str, below: str) -> Piece:
+        return Piece(f"{above}/{below}", SLASHED)
+
+    def marked(self, partial: str) -> str:
+        return f"{partial}|{DIRECT}"
+
+    def power(self, base: str, exponent: Expr) -> str:
+        raised = self.formula(exponent)
+        if re.fullmatch(r"−?[0-9]+|[in]", raised):
+            return base + _raised(raised)
+        return f"{base}^{raised}" if re.fullmatch(r"[0-9.]+|\w", raised) else f"{base}^({raised})"
+
+    def superscript(self, base: str, mark: str) -> str:
+        return base + _raised(mark)
+
+    def constant(self, name: str) -> str:
+        return name
+
+    def function(self, name: str, primes: int, subscript: str, arguments: str) -> str:
+        return f"{name}{'′' * primes}{_lowered((subscript,)) if subscript else ''}({arguments})"
+
+    def radical(self, argument: Expr) -> str:
+        return f"√{self.within(argument, ATOM)}"
+
+    def fences(self, left: str, right: str, inside: str) -> str:
+        return f"{left}{inside}{right}"
+
+    def indexed_sum(self, total: IndexedSum, body: str) -> str:
+        index = f"{self.name(total.index.ink)}={total.low}"
+        if all(c in _SUBSCRIPT for c in index):
+            return f"Σ{_translated(index, _SUBSCRIPT)}{_raised(str(total.high))} {body}"
+        return f"Σ_{{{index}}}^{{{total.high}}} {body}"
+
+    def cases(self, branches: tuple[tuple[str, str], ...]) -> Piece:
+        return Piece(f"{{ {'; '.join(', '.join(filter(None, b)) for b in branches)} }}", ATOM)
+
+    def array(self, entries: list[str], shape: tuple[int, ...]) -> str:
+        columns = shape[-1] if len(shape) > 1 else len(entries)
+        rows = (entries[i : i + columns] for i in range(0, len(entries), max(columns, 1)))
+        return f"[{'; '.join(', '.join(row) for row in rows)}]"
+
+    def operator(self, sign: str) -> str:
+        return f" {sign} " if sign else " "
+
+    def sign(self, sign: str) -> str:
+        return sign
+
+
+def _translated(text: str, table: dict[str, str]) -> str:
+    return "".join(table[c] for c in text)
+
+
+def _raised(text: str) -> str:
+    """A superscript: Unicode's where it has every character, else after ^."""
+    return _translated(text, _SUPERSCRIPT) if all(c in _SUPERSCRIPT for c in text) else f"^({text})"
+
+
+def _lowered(parts: Sequence[str]) -> str:
+    """A subscript: Unicode's for numbers and single letters where it has them, else after _."""
+    joined = ("" if all(len(p) == 1 for p in parts) else ",").join(parts)
+    if all(c in _SUBSCRIPT for c in joined) and all(len(p) == 1 or not re.search(r"[^\W\d]", p) for p in parts):
+        return _translated(joined, _SUBSCRIPT)
+    return f"_{joined}" if re.fullmatch(r"\w+", joined) else f"_{{{joined}}}"
+
+
+PRINTER = TextPrinter()
+
+
+def formula(expr: Expr) -> str:
+    """An expression on one line of text; it also serves as the alternative text of a typeset formula."""
+    return PRINTER.formula(expr)
+
+
+def inline(words: Inlines) -> str:
+    """Words and formulas as one line of text."""
+    return "".join(map(_inline, words))
+
+
+def _inline(part: Inline) -> str:
+    match part:
+        case Text() | Strong():
+            return visible(part.words)
+        case Math():
+            return formula(part.expr)
+    assert_never(part)
+
+
+def visible(words: str) -> str:
+    """The words without control characters, on one line."""
+    return "".join(c if c.isprintable() else " " if c.isspace() else "" for c in words)
+
+
+def width(text: str) -> int:
+    """How many columns a text takes."""
+    if text.isascii():
+        return len(text)
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def left(text: str, columns: int) -> str:
+    return text + " " * (columns - width(text))
+
+
+def right(text: str, columns: int) -> str:
+    return " " * (columns - width(text)) + text
+
+
+def wrapped(words: Inlines, room: int) -> list[str]:
+    """Words in rows; a formula stays whole where it fits into a row."""
+    text = "".join(_bound(_inline(part), room) if isinstance(part, Math) else _inline(part) for part in words)
+    return _rows(text.split(" "), room)
+
+
+_BOUND = "\u2060"
+
+
+def _bound(formula_text: str, room: int) -> str:
+    return formula_text.replace(" ", _BOUND) if width(formula_text) <= room // 2 else formula_text
+
+
+def _rows(pieces: Sequence[str], room: int) -> list[str]:
+    pieces = [piece.replace(_BOUND, " ") for piece in pieces if piece]
+    return [" ".join(pieces[i] for i in row) for row in fill([width(p) for p in pieces], room)]
+
+
+def write(document: Document) -> str:
+    """The document as text. It ends in a line with a line feed."""
+    text = (
+        _environment()
+        .get_template("document.txt")
+        .render(
+            title=visible(document.title),
+            rule="═" * min(WIDTH, width(visible(document.title))),
+            subtitle=wrapped(document.subtitle, WIDTH),
+            blocks=[_view(block, 1) for block in document.blocks],
+            closing="─" * WIDTH,
+            colophon=wrapped(document.colophon, WIDTH),
+        )
+    )
+    return text.rstrip("\n") + "\n"
+
+
+@cache
+def _environment() -> Environment:
+    from jinja2 import Environment, PackageLoader
+
+    return Environment(
+        loader=PackageLoader("graphdsl", "templates/text"), trim_blocks=True, lstrip_blocks=True, autoescape=False
+    )
+
+
+View = dict[str, Any]
+"""What a template prints of a block; templates are untyped, so their values are too."""
+
+
+def _view(block: Block, level: int) -> View:
+    match block:
+        case Section():
+            title = inline(block.title)
+            rule = {1: "─"}.get(level, "╌") * width(title)
+            return {
+                "template": "section.txt",
+                "title": title,
+                "rule": rule,
+                "blocks": [_view(b, level + 1) for b in block.blocks],
+            }
+        case Paragraph():
+            return {"template": "lines.txt", "lines": wrapped(block.words, WIDTH)}
+        case Derivation():
+            return {"template": "lines.txt", "lines": list(_derivation(block))}
+        case Table():
+            return {"template": "table.txt", **_table(block)}
+        case Figure():
+            alt = _rows(f"[{visible(block.alt)}]".split(" "), WIDTH - 2 * INDENT)
+            return {"template": "figure.txt", "alt": alt, "caption": wrapped(block.caption, WIDTH - 2 * INDENT)}
+        case Note():
+            return {"template": "note.txt", "title": inline(block.title), "lines": list(_items(block))}
+    assert_never(block)
+
+
+def _items(note: Note) -> Iterator[str]:
+    """The lines of a note; what is said of a term hangs behind it."""
+    for item in note.items:
+        lead = inline(item.term)
+        lead += "  " if lead and item.words else ""
+        hang = width(lead) if width(lead) < LONGEST_LEAD else INDENT
+        rows = wrapped(item.words, WIDTH - 2 - width(lead)) or [""]
+        first, rest = rows[0], " ".join(rows[1:])
+        yield lead + first
+        yield from (" " * hang + row for row in _rows(rest.split(" "), WIDTH - 2 - hang))
+
+
+def _derivation(block: Derivation) -> Iterator[str]:
+    """Lines whose first signs stand under each other, and the others too where all have the same number and fit."""
+    leads = [formula(line.chain.members[0]) for line in block.lines]
+    column = max((width(lead) for lead in leads if width(lead) <= LONGEST_LEAD), default=0)
+    room = WIDTH - INDENT - column - 1
+    chains = _aligned([[list(_member(*m, room)) for m in PRINTER.members(line.chain)] for line in block.lines], room)
+    rows = [list(_chain_rows(chain, room)) or [""] for chain in chains]
+    reasons_at = max((width(row[-1]) for row in rows), default=0) + GAP
+    for line, lead, row in zip(block.lines, leads, rows, strict=True):
+        if width(lead) > LONGEST_LEAD:
+            yield from (" " * INDENT + r for r in _rows(lead.split(" "), WIDTH - INDENT))
+            lead = ""
+        first, *rest = _with_reason(row, line, room, reasons_at)
+        yield f"{' ' * INDENT}{right(lead, column)} {first}".rstrip()
+        yield from (f"{' ' * (INDENT + column + 1)}{r}".rstrip() for r in rest)
+
+
+Rows = list[str]
+
+
+def _member(sign: str, member: Expr, room: int) -> Iterator[str]:
+    """The rows of a member behind its sign; one too long for a row breaks before its signs, a long term before its dots."""
+    whole = f"{sign} {formula(member)}"
+    if width(whole) <= room:
+        yield whole
+        return
+    terms = [term.strip() for term in PRINTER.terms(member)] if isinstance(member, Sum) else [whole.partition(" ")[2]]
+    rows = [" ".join(terms[i] for i in row) for row in fill([width(t) for t in terms], room - INDENT)]
+    first, *rest = (piece for row in rows for piece in _factors(row, room - INDENT))
+    yield f"{sign} {first}"
+    yield from (" " * INDENT + row for row in rest)
+
+
+def _factors(row: str, room: int) -> list[str]:
+    """A row of a formula in as many as it needs: broken before its dots, or, where that is not enough, at any space."""
+    if width(row) <= room:
+        return [row]
+    factors = re.split(rf" (?={DOT} )", row)
+    pieces = factors if max(map(width, factors)) <= room else row.split(" ")
+    return _rows(pieces, room)
+
+
+def _chain_rows(members: list[Rows], room: int) -> Iterator[str]:
+    """Members in rows: as many in one as fit, and one that needs several has them for itself."""
+    for long, group in groupby(members, key=lambda rows: len(rows) > 1):
+        if long:
+            yield from (row for rows in group for row in rows)
+        else:
+            pieces = [rows[0] for rows in group]
+            yield from (" ".join(pieces[i] for i in row) for row in fill([width(p) for p in pieces], room))
+
+
+def _aligned(chains: list[list[Rows]], room: int) -> list[list[Rows]]:
+    """The chains in columns, if they have equally many members and the columns fit."""
+    if len(chains) == 1 or len({len(chain) for chain in chains}) > 1:
+        return chains
+    columns = [max(width(rows[0]) for rows in column) for column in zip(*chains, strict=True)]
+    if any(len(rows) > 1 for chain in chains for rows in chain) or sum(columns) + len(columns) - 1 > room:
+        return chains
+    return [
+        [*([left(rows[0], w)] for rows, w in zip(chain[:-1], columns, strict=False)), *chain[-1:]] for chain in chains
+    ]
+
+
+def _with_reason(rows: list[str], line: Line, room: int, reasons_at: int) -> list[str]:
+    """The reason in the common column, else behind the row, else on rows of its own."""
+    if not line.reason:
+        return rows
+    reason = f"({inline(line.reason)})"
+    for place in (reasons_at, width(rows[-1]) + 2):
+        if place + width(reason) <= room:
+            return [*rows[:-1], left(rows[-1], place) + reason]
+    bracketed = (Text("("), *line.reason, Text(")"))
+    return [*rows, *(" " * INDENT + row for row in wrapped(bracketed, room - INDENT))]
+
+
+def _table(table: Table) -> View:
+    widths = [max(map(width, column)) for column in _columns(table)]
+    parts = folded(table, widths, WIDTH - 2 * INDENT, GAP)
+    return {"caption": wrapped(table.caption, WIDTH), "parts": [_ruled(part) for part in parts]}
+
+
+def _columns(table: Table) -> list[list[str]]:
+    """The cells by columns, the head first; numerals padded so that their decimal marks meet."""
+    columns = []
+    for i, head in enumerate(table.head):
+        cells = [row[i] for row in table.rows]
+        after = [_after_mark(cell) if table.numeric[i] else 0 for cell in cells]
+        longest = max(after, default=0)
+        columns.append([inline(head), *(inline(c) + " " * (longest - a) for c, a in zip(cells, after, strict=True))])
+    return columns
+
+
+def _after_mark(cell: Inlines) -> int:
+    """How many columns a numeral takes from its decimal mark on; words take none."""
+    match cell:
+        case (Math(expr=Number() as numeral),):
+            whole = written(numeral.value).mantissa.partition(".")[0]
+            return width(inline(cell)) - len(whole) - (numeral.value < 0)
+        case _:
+            return 0
+
+
+def _ruled(table: Table) -> View:
+    columns = _columns(table)
+    widths = [max(map(width, column)) for column in columns]
+    place = [right if numeric else left for numeric in table.numeric]
+    rows = [
+        (" " * GAP).join(put(cell, w) for put, cell, w in zip(place, row, widths, strict=True)).rstrip()
+        for row in zip(*columns, strict=True)
+    ]
+    return {"rule": "─" * (sum(widths) + GAP * (len(widths) - 1)), "head": rows[0], "rows": rows[1:]}
