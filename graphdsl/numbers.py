@@ -134,21 +134,22 @@ class Display:
 
 
 _MODES = {"half_up": ROUND_HALF_UP, "cut": ROUND_DOWN}
-_WIDE = Context(prec=2 * LARGEST_EXPONENT + 200, rounding=ROUND_HALF_UP, Emax=999_999, Emin=-999_999)
+EXACT = Context(prec=2 * LARGEST_EXPONENT + 200, rounding=ROUND_HALF_UP, Emax=999_999, Emin=-999_999)
+"""For what must lose no digit; bare operators on Decimal keep only 28, and so do abs() and a minus sign."""
 
 
 def rounded(value: Decimal, places: int, rounding: Rounding = "half_up") -> Decimal:
     """The value to so many decimals, half up by default, without a sign on zero."""
-    result = value.quantize(Decimal(1).scaleb(-places), rounding=_MODES[rounding], context=_WIDE)
-    return result if result else abs(result)
+    result = value.quantize(Decimal(1).scaleb(-places), rounding=_MODES[rounding], context=EXACT)
+    return result if result else result.copy_abs()
 
 
 def trimmed(value: Decimal) -> Decimal:
     """The same value without trailing zeros and without an exponent above 0."""
     if not value:
         return Decimal(0)
-    short = value.normalize(_WIDE)
-    return short.quantize(Decimal(1), context=_WIDE) if short.as_tuple().exponent > 0 else short  # type: ignore[operator]
+    short = value.normalize(EXACT)
+    return short.quantize(Decimal(1), context=EXACT) if short.as_tuple().exponent > 0 else short  # type: ignore[operator]
 
 
 def decimals_of(value: Decimal) -> int:
@@ -168,19 +169,19 @@ class Written(NamedTuple):
 def written(value: Decimal) -> Written:
     """The digits that a page shows: plain between 1e-6 and 1e21, else a mantissa and a power of ten."""
     if not value or -6 <= value.adjusted() < 21:
-        return Written(value < 0, format(abs(value), "f"))
+        return Written(value < 0, format(value.copy_abs(), "f"))
     exponent = value.adjusted()
-    return Written(value < 0, format(abs(value).scaleb(-exponent, _WIDE), "f"), exponent)
+    return Written(value < 0, format(value.copy_abs().scaleb(-exponent, EXACT), "f"), exponent)
 
 
 def plain(value: Decimal) -> str:
     """The number for other programs: every carried digit, no trailing zeros, no -0, else d.ddde±x."""
     if not value:
         return "0"
-    short = value.normalize(_WIDE)
+    short = value.normalize(EXACT)
     if -6 <= short.adjusted() < 21:
         return format(short, "f")
-    return f"{format(short.scaleb(-short.adjusted(), _WIDE), 'f')}e{short.adjusted():+d}"
+    return f"{format(short.scaleb(-short.adjusted(), EXACT), 'f')}e{short.adjusted():+d}"
 
 
 class Decimal50:
@@ -191,10 +192,11 @@ class Decimal50:
 
     name = "decimal50"
 
-    def __init__(self, carried: Display | None = None):
+    def __init__(self, carried: Display | None = None, precision: int = PRECISION):
         self.carried = carried
+        self.precision = precision
         self._context = Context(
-            prec=PRECISION,
+            prec=precision,
             rounding=ROUND_HALF_EVEN,
             Emax=LARGEST_EXPONENT - 1,
             Emin=-999_999,
@@ -215,6 +217,8 @@ class Decimal50:
     def divide(self, a: Num, b: Num) -> Num:
         if not b.value:
             raise NumberMistake("division by zero")
+        if a.exact and not a.value:
+            return a
         return self._result(self._context.divide, a, b)
 
     def power(self, base: Num, exponent: Num) -> Num:
@@ -271,8 +275,8 @@ class Decimal50:
     def tanh(self, x: Num) -> Num:
         if not x.value:
             return x
-        wide = Context(prec=2 * PRECISION, Emax=LARGEST_EXPONENT**2, Emin=-999_999_999)
-        e = wide.exp(-2 * abs(x.value))
+        wide = Context(prec=2 * self.precision, Emax=LARGEST_EXPONENT**2, Emin=-999_999_999)
+        e = wide.exp(wide.multiply(Decimal(-2), x.value.copy_abs()))
         value = wide.divide(wide.subtract(Decimal(1), e), wide.add(Decimal(1), e))
         return Num(self._context.plus(value.copy_sign(x.value)), False)
 
@@ -280,8 +284,8 @@ class Decimal50:
         """sin, cos and their like, which decimal does not have."""
         import mpmath
 
-        with mpmath.workdps(PRECISION + 30 + max(0, x.value.adjusted())):
-            digits = mpmath.nstr(getattr(mpmath, name)(mpmath.mpf(str(x.value))), PRECISION + 10)
+        with mpmath.workdps(self.precision + 30 + max(0, x.value.adjusted())):
+            digits = mpmath.nstr(getattr(mpmath, name)(mpmath.mpf(str(x.value))), self.precision + 10)
         value = self._context.create_decimal(digits)
         return Num(value, x.exact and not x.value)
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import TypeVar
 
 from graphdsl.derive.evaluate import entrywise, evaluate
 from graphdsl.derive.pullback import pull
 from graphdsl.diagnostics import Diagnostic, Label, Span, SpecError
 from graphdsl.expr import ONE, ZERO, Symbol, children
-from graphdsl.graph import Graph, entry_symbols
+from graphdsl.graph import Graph, Op, entry_symbols
 from graphdsl.model import Model, Training
 from graphdsl.numbers import Arithmetic, Num, NumberMistake, Shape, Tensor, flat_index, scalar, size
 from graphdsl.optimizers import GRADIENT, STEP, THETA, updated
@@ -28,11 +30,27 @@ def run(graph: Graph, arithmetic: Arithmetic[Num]) -> Trace:
     training = graph.model.training
     rounds: list[Round] = []
     for number in range(1, (training.steps if training else 1) + 1):
-        made = one_round(graph, number, parameters, arithmetic)
+        with _told(f"in round {number}" if number > 1 else ""):
+            made = one_round(graph, number, parameters, arithmetic)
         rounds.append(made)
         parameters = _after(graph.model, made.updates, parameters)
-    final = None if training is None else _sample(graph, forward(graph, parameters, arithmetic), {}, arithmetic)
-    return Trace(graph, tuple(rounds), final)
+    if training is None:
+        return Trace(graph, tuple(rounds), None)
+    with _told("after the last update"):
+        return Trace(graph, tuple(rounds), _sample(graph, forward(graph, parameters, arithmetic), {}, arithmetic))
+
+
+@contextmanager
+def _told(when: str) -> Iterator[None]:
+    """A value that does not exist is also told by the round in which it is missing."""
+    try:
+        yield
+    except SpecError as mistake:
+        found = (
+            replace(d, labels=tuple(replace(label, text=f"{label.text} {when}".rstrip()) for label in d.labels))
+            for d in mistake.diagnostics
+        )
+        raise SpecError(found, mistake.source) from None
 
 
 def one_round(graph: Graph, number: int, parameters: Env[Num], arithmetic: Arithmetic[Num]) -> Round:
@@ -46,7 +64,7 @@ def one_round(graph: Graph, number: int, parameters: Env[Num], arithmetic: Arith
     of_loss = sample.gradients[model.loss.key]
     nought = arithmetic.literal(ZERO.value)
     own = {key: of_loss.get(key, nought) for key in trained_keys(model)}
-    updates = {} if model.training is None else _updates(model.training, sample, own, arithmetic)
+    updates = {} if model.training is None else _updates(graph, model.training, sample, own, arithmetic)
     return Round(number, parameters, (sample,), sample.values[model.loss.key], own, updates)
 
 
@@ -63,7 +81,7 @@ def forward(graph: Graph, parameters: Mapping[str, Tensor[N]], arithmetic: Arith
         try:
             value = evaluate(op.expr, env, arithmetic)
         except NumberMistake as mistake:
-            raise _at(graph, names[op.node].span, mistake, f"while computing `{op.node}`") from None
+            raise _at(graph, _place(op, names[op.node].span), mistake, f"while computing `{op.node}`") from None
         env[op.id] = settled(value, names[op.node].symbol, arithmetic) if op.named else value
     return env
 
@@ -88,7 +106,8 @@ def backward(graph: Graph, objective: str, env: Env[N], arithmetic: Arithmetic[N
         try:
             pulled = pull(op.expr, {i: env[i] for i in op.inputs}, env[op.id], gradients[op.id], arithmetic)
         except NumberMistake as mistake:
-            raise _at(graph, nodes[op.node].span, mistake, f"in the derivative of `{op.node}`") from None
+            place = _place(op, nodes[op.node].span)
+            raise _at(graph, place, mistake, f"in the derivative of `{op.node}`") from None
         for child, gradient in zip(children(op.expr), pulled, strict=True):
             if isinstance(child, Symbol) and gradient is not None:
                 known = gradients.get(child.key)
@@ -114,7 +133,8 @@ def _sample(graph: Graph, env: Env[Num], gradients: Mapping[str, Env[Num]], arit
     by_entry = {objective: _by_entry(graph, env_) for objective, env_ in gradients.items()}
     if len(values) > CHAIN_ENTRIES or not gradients:
         return Sample(values, by_entry, {}, {})
-    local = local_derivatives(graph, values, arithmetic)
+    wanted = {key for found in by_entry.values() for key in found}
+    local = local_derivatives(graph, values, wanted, arithmetic)
     shares = {objective: contributions(graph, local, found, arithmetic) for objective, found in by_entry.items()}
     return Sample(values, by_entry, local, shares)
 
@@ -129,11 +149,15 @@ def _by_entry(graph: Graph, env: Env[N]) -> dict[str, N]:
     return found
 
 
-def local_derivatives(graph: Graph, values: Mapping[str, N], arithmetic: Arithmetic[N]) -> dict[tuple[str, str], N]:
-    """∂child/∂parent for every pair where the child's formula names the parent."""
+def local_derivatives(
+    graph: Graph, values: Mapping[str, N], wanted: Container[str], arithmetic: Arithmetic[N]
+) -> dict[tuple[str, str], N]:
+    """∂child/∂parent for every child that is wanted and every parent that its formula names."""
     env = {key: scalar(value) for key, value in values.items()}
     found: dict[tuple[str, str], N] = {}
     for parent, child in graph.entries.edges:
+        if child not in wanted:
+            continue
         try:
             found[child, parent] = evaluate(graph.local(child, parent), env, arithmetic).item
         except NumberMistake as mistake:
@@ -149,13 +173,17 @@ def contributions(
     found: dict[str, dict[str, N]] = {}
     for parent, child in graph.entries.edges:
         if child in gradients:
-            share = arithmetic.multiply(gradients[child], local[child, parent])
+            try:
+                share = arithmetic.multiply(gradients[child], local[child, parent])
+            except NumberMistake as mistake:
+                where = f"in the derivative of `{child}` by `{parent}`"
+                raise _at(graph, graph.computed[child][0].span, mistake, where) from None
             found.setdefault(parent, {})[child] = share
     return found
 
 
 def _updates(
-    training: Training, sample: Sample, gradients: Mapping[str, Num], arithmetic: Arithmetic[Num]
+    graph: Graph, training: Training, sample: Sample, gradients: Mapping[str, Num], arithmetic: Arithmetic[Num]
 ) -> dict[str, Update]:
     settings = {key: scalar(value) for key, value in training.settings.items()}
     rule = updated(training.ascent)
@@ -163,8 +191,11 @@ def _updates(
     for key, gradient in gradients.items():
         before = sample.values[key]
         env = {**settings, THETA.key: scalar(before), GRADIENT.key: scalar(gradient)}
-        step = evaluate(training.optimizer.step, env, arithmetic)
-        after = evaluate(rule, {**env, STEP.key: step}, arithmetic).item
+        try:
+            step = evaluate(training.optimizer.step, env, arithmetic)
+            after = evaluate(rule, {**env, STEP.key: step}, arithmetic).item
+        except NumberMistake as mistake:
+            raise _at(graph, _declared_at(graph, key), mistake, f"in the update of `{key}`") from None
         found[key] = Update(before, gradient, step.item, arithmetic.settle(after, key))
     return found
 
@@ -179,6 +210,18 @@ def _after(
             flat = tuple(updates[entry.key].after for entry in entry_symbols(quantity.symbol))
             found[quantity.symbol.key] = Tensor(quantity.symbol.shape, flat)
     return found
+
+
+def _place(op: Op, statement: Span) -> Span:
+    """Where an operation stands in its statement."""
+    own = op.expr.span
+    return own if own is not None and statement.start <= own.start and own.end <= statement.end else statement
+
+
+def _declared_at(graph: Graph, key: str) -> Span:
+    """Where the quantity of an entry is declared."""
+    quantities = graph.model.quantities
+    return next(q.span for q in quantities if any(e.key == key for e in entry_symbols(q.symbol)))
 
 
 def _at(graph: Graph, span: Span, mistake: NumberMistake, where: str) -> SpecError:

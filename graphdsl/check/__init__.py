@@ -6,7 +6,7 @@ from graphdsl.check.data import declare_data, fill_initial_values, quantities
 from graphdsl.check.definitions import Definitions
 from graphdsl.check.expectations import expectations
 from graphdsl.check.resolve import Resolver
-from graphdsl.check.scope import Scope
+from graphdsl.check.scope import Scope, article
 from graphdsl.check.settings import numbers, training
 from graphdsl.derive.shape import spoken
 from graphdsl.diagnostics import Label, Reporter, Span
@@ -50,21 +50,23 @@ def check(spec: Spec) -> Model:
                 pass
     nodes = definitions.nodes()
     loss, ascent = _loss(spec, definitions, reporter)
-    fill_initial_values(spec.of(Init), scope, resolver)
+    initialised = fill_initial_values(spec.of(Init), scope, resolver)
     settings = numbers([o for o in spec.of(Options) if o.kind == "numbers"], scope, resolver)
     plan, frozen = _training(spec, ascent, scope, resolver)
-    data = quantities(scope, frozen)
+    data = quantities(scope, frozen, initialised)
     gradients = spec.of(Gradient)
     objectives, wrt = _objectives(gradients, loss, scope, resolver)
     scope.look_alikes()
     _refuse_what_is_missing(spec, loss, plan, reporter)
-    _announce_unused(data, nodes, loss, bool(gradients), scope)
     expected = expectations(spec.of(Expected), plan, nodes, scope, resolver)
+    title, credit = _words(spec, "title", reporter), _words(spec, "source", reporter)
+    _refuse_idle_targets(data, nodes, loss, bool(gradients), scope)
     reporter.stop_if_errors()
+    _announce_unused(data, nodes, scope)
     return Model(
         source=spec.source,
-        title=_words(spec, "title", reporter),
-        credit=_words(spec, "source", reporter),
+        title=title,
+        credit=credit,
         quantities=data,
         nodes=nodes,
         layers=tuple(
@@ -84,10 +86,13 @@ def check(spec: Spec) -> Model:
 
 def _refuse_later(spec: Spec, reporter: Reporter) -> None:
     for statement in spec.of(Later):
-        reporter.error(f"`{statement.keyword}` is not in the language yet", statement.span)
+        start = statement.span.start
+        keyword = Span(start, start + len(statement.keyword))
+        reporter.error(f"`{statement.keyword}` is not in the language yet", keyword)
     for options in spec.of(Options):
         if options.kind == "report":
-            reporter.error("`report` is not in the language yet", options.span)
+            keyword = Span(options.span.start, options.span.start + len("report"))
+            reporter.error("`report` is not in the language yet", keyword)
 
 
 def _words(spec: Spec, kind: str, reporter: Reporter) -> str:
@@ -152,7 +157,8 @@ def _node_symbol(text: str, span: Span, scope: Scope) -> Symbol | None:
     if meaning is None or found is None:
         return None
     if meaning.kind in ("input", "target", "param", "const"):
-        scope.reporter.error(f"`{text}` is {meaning.kind}, nothing that is computed", span)
+        if canonical(text) not in scope.clashing:
+            scope.reporter.error(f"`{text}` is {article(meaning.kind)}, nothing that is computed", span)
         return None
     if isinstance(found, Symbol):
         return found
@@ -165,30 +171,41 @@ def _refuse_what_is_missing(spec: Spec, loss: Symbol | None, plan: Training | No
         reporter.error("a training needs a loss", spec.of(Train)[0].span, hint="for example `loss E = 1/2*(t - y)^2`")
     has_nodes = bool(spec.of(Equation) or spec.of(Layer) or spec.of(Loss))
     if spec.statements and not has_nodes and not reporter.errors:
-        reporter.error("nothing is computed", hint="give a node its equation, for example `y = w*x + b`")
+        reporter.error("the spec computes nothing", hint="give a node its equation, for example `y = w*x + b`")
 
 
-def _announce_unused(
-    data: tuple[Quantity, ...], nodes: tuple[Node, ...], loss: Symbol | None, gradients: bool, scope: Scope
+def _refuse_idle_targets(
+    data: tuple[Quantity, ...],
+    nodes: tuple[Node, ...],
+    loss: Symbol | None,
+    gradients: bool,
+    scope: Scope,
 ) -> None:
-    """A target that no formula uses is a mistake; another quantity that none uses is announced.
-
-    Where formulas are wrong, what they use is not known, and nothing is said.
-    """
+    """A target that no formula uses is a mistake; nothing is said where the loss, or what names it, is wrong."""
+    used = {canonical(key) for node in nodes for key in symbols(node.formula)}
     if scope.reporter.errors:
-        return
-    used = {key for node in nodes for key in symbols(node.formula)}
+        used |= scope.used
+        made = {node.symbol.key for node in nodes}
+        if loss is not None and (loss.key not in made or canonical(loss.key) in scope.clashing):
+            return
     for quantity in data:
-        if quantity.symbol.key in used:
-            continue
         text = quantity.symbol.key
-        if quantity.kind == "target" and loss is not None:
+        if quantity.kind != "target" or canonical(text) in used:
+            continue
+        if loss is not None:
             scope.reporter.error(
                 f"the target `{text}` is never used", quantity.span, hint="the loss should compare an output with it"
             )
-        elif quantity.kind == "target" and not gradients:
+        elif not gradients and not scope.reporter.errors:
             scope.reporter.error(
                 f"there is a target `{text}`, but no loss", quantity.span, hint="for example `loss half_squared_error`"
             )
-        elif canonical(text) not in scope.used:
+
+
+def _announce_unused(data: tuple[Quantity, ...], nodes: tuple[Node, ...], scope: Scope) -> None:
+    """A quantity that no formula uses is announced."""
+    used = {key for node in nodes for key in symbols(node.formula)}
+    for quantity in data:
+        text = quantity.symbol.key
+        if text not in used and canonical(text) not in scope.used and quantity.kind != "target":
             scope.reporter.warning(f"`{text}` is never used", quantity.span)

@@ -63,8 +63,8 @@ def _shape(declared: Declared, resolver: Resolver) -> Shape | None:
         value = resolver.constant(extent)
         if value is None:
             return None
-        n = value.item.value
-        if n != n.to_integral_value() or n < 1:
+        n = value.flat[0].value
+        if value.shape or n != n.to_integral_value() or n < 1:
             resolver.reporter.error("a size is a whole number, 1 or more", extent.span)
             return None
         extents.append(int(n))
@@ -136,7 +136,8 @@ def _without_names(value: Expr) -> Expr:
 def fill_initial_values(statements: list[Init], scope: Scope, resolver: Resolver) -> bool:
     """`init` fills what has no value, and never overrides; answers whether all of it was right."""
     settings = [setting for statement in statements for setting in statement.settings]
-    return all([_initialise(setting, scope, resolver) for setting in settings])
+    right = [_initialise(setting, scope, resolver) for setting in settings]
+    return all(right)
 
 
 def _initialise(setting: Setting, scope: Scope, resolver: Resolver) -> bool:
@@ -184,17 +185,21 @@ def quantities(scope: Scope, frozen: frozenset[str], initialised: bool) -> tuple
 
 
 def _report_missing(missing: list[Datum], scope: Scope) -> None:
-    names = ", ".join(map(_called, missing[:12])) + (" …" if len(missing) > 12 else "")
+    called = list(dict.fromkeys(_called(d, missing) for d in missing))
+    names = ", ".join(called[:12]) + (" …" if len(called) > 12 else "")
     one = len(missing) == 1 and not missing[0].symbol.shape
     scope.reporter.error(
-        f"{names} {'has' if one else 'have'} no value", missing[0].span, "nothing is said here", hint=_how(missing)
+        f"{names} {'has' if one else 'have'} no value", missing[0].span, "no value here", hint=_how(missing)
     )
 
 
-def _called(datum: Datum) -> str:
+def _called(datum: Datum, missing: list[Datum]) -> str:
     """A quantity in the author's words; a layer's own parameters have no name in the spec."""
     layer, dot, _ = datum.symbol.key.partition(".")
-    return f"the {datum.role} of layer `{layer}`" if dot else f"`{datum.symbol.key}`"
+    if not dot:
+        return f"`{datum.symbol.key}`"
+    roles = [d.role for d in missing if d.symbol.key.startswith(f"{layer}.")]
+    return f"the {' and '.join(roles)} of layer `{layer}`"
 
 
 def _how(missing: list[Datum]) -> str:

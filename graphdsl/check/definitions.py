@@ -11,7 +11,7 @@ from graphdsl.check.resolve import Resolver, Typed
 from graphdsl.check.scope import Scope, spread
 from graphdsl.derive.element import element
 from graphdsl.derive.shape import spoken
-from graphdsl.diagnostics import Label, Span
+from graphdsl.diagnostics import Label, Span, nearest
 from graphdsl.expr import (
     Call,
     Element,
@@ -26,6 +26,7 @@ from graphdsl.expr import (
     number,
     subtract,
     symbols,
+    walk,
     with_children,
 )
 from graphdsl.model import Node
@@ -91,6 +92,7 @@ class Definitions:
         for definition in self._ordered(definitions):
             found = self._make(definition)
             if found is None:
+                assert self.reporter.errors, "what is left out was reported"
                 for name in definition.names:
                     self.scope.spoil(name)
             made += found or []
@@ -118,6 +120,16 @@ class Definitions:
         if statement.name is None and isinstance(statement.value, Symbol) and not known:
             self.loss = Symbol(statement.value.key)
             return Definition((), frozenset({canonical(statement.value.key)}), statement.span, statement, place)
+        known_name = self.scope.meaning(name)
+        if statement.name is None and known_name is not None:
+            self.scope.clashing.add(canonical(name))
+            self.reporter.error(
+                f"a loss without a name is called `{name}`, and that name is taken",
+                statement.value.span,
+                also=[Label(known_name.span, "by this")],
+                hint="give the loss a name of its own: `loss L = …`",
+            )
+            return None
         new = self.scope.declare(name, "loss", statement.name.span if statement.name else statement.span)
         needs = _names(statement.value) | (self._loss_needs() if known else frozenset())
         return Definition((name,), needs, statement.span, statement, place) if new else None
@@ -179,12 +191,13 @@ class Definitions:
     def _report_cycle(self, edges: list[tuple[int, int]], by_place: dict[int, Definition]) -> None:
         members = [by_place[a] for a, _ in edges]
         path = " → ".join(f"`{d.names[0]}`" for d in [*members, members[0]])
-        also = [Label(d.span, f"`{members[i].names[0]}` is needed here") for i, d in enumerate(members[1:])]
+        circle = f"these definitions go round in a circle: {path}"
+        labels = [_use(d, members[i - 1]) for i, d in enumerate(members)]
         self.reporter.error(
-            f"these definitions go round in a circle: {path}",
-            members[0].span,
-            f"`{members[-1].names[0]}` is needed here",
-            also=also,
+            f"`{members[0].names[0]}` is defined by itself" if len(members) == 1 else circle,
+            labels[0].span,
+            labels[0].text,
+            also=labels[1:],
             hint="a value from an earlier time step needs a name of its own, such as `h_prev`",
         )
 
@@ -273,6 +286,10 @@ class Definitions:
         if name.casefold() in LATER_LOSSES and self.scope.meaning(name) is None:
             self.reporter.error(f"`{name}` is not in the language yet", value.span)
             return None
+        near = nearest(name, [HALF_SQUARED_ERROR, *LATER_LOSSES])
+        if near and self.scope.meaning(name) is None and ops.find(name) is None:
+            self.reporter.error(f"there is no loss `{name}`", value.span, hint=f"did you mean `{near}`?")
+            return None
         return self.resolver.resolve(value)
 
     def _half_squared_error(self, statement: Loss, arguments: tuple[Expr, ...]) -> Typed | None:
@@ -281,9 +298,11 @@ class Definitions:
         if pair is None:
             return None
         target, output = pair
+        ends = [Label(span, f"this is {spoken(t.shape)}") for t in pair if (span := self._declared_at(t)) is not None]
+        value_span = statement.value.span
         if target.shape != output.shape and sum(target.shape) + sum(output.shape) > 1:
             self.reporter.error(
-                f"the target is {spoken(target.shape)}, the output {spoken(output.shape)}", statement.value.span
+                f"the target is {spoken(target.shape)}, the output {spoken(output.shape)}", value_span, also=ends
             )
             return None
         terms = [
@@ -292,24 +311,61 @@ class Definitions:
         ]
         return Typed(add(*terms), ())
 
+    def _nothing_to_compare(self, statement: Loss, targets: list[Symbol]) -> None:
+        """Why the bare name of the loss does not say what is compared."""
+        if not targets:
+            wrong, hint = "there is no target", "declare one: `target t = 1`"
+        elif len(targets) > 1:
+            names = ", ".join(f"`{t.key}`" for t in targets)
+            wrong = f"here are {len(targets)}: {names}"
+            hint = "make them one, `target t = [0, 1]`, or write the loss out: `1/2*(t1 - y1)^2 + 1/2*(t2 - y2)^2`"
+        else:
+            wrong = "there is no layer"
+            hint = f"name what is compared: `loss {HALF_SQUARED_ERROR}({targets[0].key}, y)`"
+        self.reporter.error(
+            f"`{HALF_SQUARED_ERROR}` alone compares the only target with the last layer",
+            statement.value.span,
+            wrong,
+            hint=hint,
+        )
+
+    def _declared_at(self, typed: Typed) -> Span | None:
+        meaning = self.scope.meaning(typed.expr.key) if isinstance(typed.expr, Symbol) else None
+        return meaning.span if meaning else None
+
     def _target_and_output(self, statement: Loss, arguments: tuple[Expr, ...]) -> tuple[Typed, Typed] | None:
         if len(arguments) == 2:
             typed = [self.resolver.resolve(a) for a in arguments]
             return (typed[0], typed[1]) if typed[0] and typed[1] else None
         targets = [d.symbol for d in self.scope.data.values() if d.kind == "target"]
-        if arguments or len(targets) != 1 or not self.shelves:
-            missing = "a target" if not targets else "one target" if len(targets) > 1 else "a layer"
+        if arguments:
             self.reporter.error(
-                f"`{HALF_SQUARED_ERROR}` alone needs {missing} and a layer to compare",
+                f"`{HALF_SQUARED_ERROR}` takes a target and an output, not {len(arguments)} inputs",
                 statement.value.span,
-                hint=f"name both: `loss {HALF_SQUARED_ERROR}(t, y)`",
+                hint=f"for example `loss {HALF_SQUARED_ERROR}(t, y)`",
             )
+            return None
+        if len(targets) != 1 or not self.shelves:
+            self._nothing_to_compare(statement, targets)
             return None
         output = self.scope.look_up(self.shelves[-1].units.key, statement.span)
         self.scope.used.add(canonical(targets[0].key))
         if output is None:
             return None
         return Typed(targets[0], targets[0].shape), Typed(output, self.shelves[-1].units.shape)
+
+
+def _use(definition: Definition, needed: Definition) -> Label:
+    """Where a definition needs another one: its name there, if it is written."""
+    names = {canonical(name) for name in needed.names}
+    text = f"`{needed.names[0]}` is needed here"
+    statement = definition.statement
+    if isinstance(statement, Shelf):
+        written = [n for group in statement.statement.sources for n in (group.first, group.last) if n]
+        found = next((n.span for n in written if canonical(n.text) in names), None)
+        return Label(found or definition.span, text)
+    uses = (s.span for s in walk(statement.value) if isinstance(s, Symbol) and canonical(s.key) in names)
+    return Label(next(uses, None) or definition.span, text)
 
 
 def _entries(typed: Typed) -> list[Expr]:

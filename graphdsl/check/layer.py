@@ -13,7 +13,7 @@ from graphdsl.diagnostics import Span, did_you_mean
 from graphdsl.expr import Array, Element, Expr, Number, Operation, Relation, Symbol, number
 from graphdsl.layers import Dense, dense, joined, layer_symbol
 from graphdsl.names import Ink
-from graphdsl.numbers import Num, Shape, Tensor, flat_index, indices
+from graphdsl.numbers import Num, Shape, Tensor, flat_index, indices, scalar
 from graphdsl.syntax import Layer, Name, Quoted, Setting
 
 SETTINGS = ("weights", "biases", "bias")
@@ -59,8 +59,9 @@ def declare_layer(
     size = _size(statement, names, scope, resolver)
     activation, known = _activation(statement, scope)
     if size is None:
-        scope.declare(statement.name.text, "layer", statement.name.span)
-        scope.define(statement.name.text, None)
+        if scope.declare(statement.name.text, "layer", statement.name.span):
+            scope.define(statement.name.text, None)
+        scope.declare_broken(names, "unit")
         return None
     key = statement.name.text
     if names:
@@ -90,15 +91,18 @@ def _size(statement: Layer, names: list[Name], scope: Scope, resolver: Resolver)
     value = resolver.constant(statement.size)
     if value is None:
         return None
-    n = value.item.value
-    if n != n.to_integral_value() or n < 1:
+    n = value.flat[0].value
+    if value.shape or n != n.to_integral_value() or n < 1:
         scope.reporter.error("a layer has a whole number of units, 1 or more", statement.size.span)
         return None
-    if not counted((int(n),), f"layer `{statement.name.text}`", statement.size.span or statement.span, scope.reporter):
+    if not counted(
+        (int(n),), f"layer `{statement.name.text}`", statement.size.span or statement.span, scope.reporter, "units"
+    ):
         return None
     if names and len(names) != n:
         scope.reporter.error(
-            f"layer `{statement.name.text}` has {n} units, but {len(names)} names", statement.size.span
+            f"layer `{statement.name.text}` has {_many(int(n), 'unit')}, but {_many(len(names), 'name')}",
+            statement.size.span,
         )
         return None
     return int(n)
@@ -151,7 +155,7 @@ def layer_nodes(shelf: Shelf, sources: list[Typed], scope: Scope, resolver: Reso
     inputs = joined(tuple(t.expr for t in sources), tuple(t.shape for t in sources))
     width = sum(t.shape[0] if t.shape else 1 for t in sources)
     shape = (shelf.units.shape[0], width)
-    if not counted(shape, f"the weight matrix of layer `{shelf.units.key}`", shelf.statement.span, scope.reporter):
+    if not counted(shape, f"the weight matrix of layer `{shelf.units.key}`", shelf.statement.name.span, scope.reporter):
         return None
     weights = _Parameters(shelf, scope, resolver).weights(shape, sources)
     bias, right = _Parameters(shelf, scope, resolver).bias()
@@ -173,9 +177,12 @@ class _Parameters:
         own = self._own("W", shape)
         setting = self.shelf.settings.get("weights")
         if setting is None:
-            return self._new(own, None, "weights", self.shelf.statement.span)
+            return None if self.shelf.wrong else self._new(own, None, "weights", self.shelf.statement.name.span)
         transposed = self._orientation(setting)
-        if transposed is None or isinstance(setting.value, Quoted):
+        if transposed is None:
+            return None
+        if isinstance(setting.value, Quoted):
+            self.reporter.error("weights are a list, a name or one number", setting.value.span)
             return None
         value = setting.value
         if isinstance(value, Symbol):
@@ -197,7 +204,9 @@ class _Parameters:
             found = self._biases(settings["biases"], units)
             return found, found is not None
         if "bias" not in settings:
-            return self._new(self._own("b", units), None, "biases", self.shelf.statement.span), True
+            if self.shelf.wrong:
+                return None, False
+            return self._new(self._own("b", units), None, "biases", self.shelf.statement.name.span), True
         value = settings["bias"].value
         if isinstance(value, Symbol) and value.key == "none":
             return None, True
@@ -221,12 +230,13 @@ class _Parameters:
             return False
         if words == ("from", "to"):
             return True
-        self.reporter.error("the order of weights is [to, from] or [from, to]", setting.span)
+        first, last = setting.brackets[0].span or setting.span, setting.brackets[-1].span or setting.span
+        self.reporter.error("the order of weights is [to, from] or [from, to]", first.to(last))
         return None
 
     def _declared(self, value: Symbol, shape: Shape, transposed: bool) -> Expr | None:
         if value.key == "none":
-            self.reporter.error("a layer has weights", value.span)
+            self.reporter.error("a layer cannot do without weights", value.span)
             return None
         typed = self.resolver.resolve(value)
         if typed is None:
@@ -238,8 +248,10 @@ class _Parameters:
             return self._from_vector(typed.expr, shape, transposed)
         if typed.shape != wanted:
             self.reporter.error(
-                f"layer `{self.shelf.units.key}` needs {spoken(wanted)} of weights, `{value.key}` is {spoken(typed.shape)}",
+                f"layer `{self.shelf.units.key}` needs {wanted[0]}×{wanted[1]} weights, `{value.key}` is {spoken(typed.shape)}",
                 value.span,
+                _rows_and_columns(wanted, transposed),
+                hint=_turned(typed.shape, wanted, transposed),
             )
             return None
         self._mark(typed.expr, "weights")
@@ -269,12 +281,11 @@ class _Parameters:
         wanted = shape[::-1] if transposed else shape
         flat = len(value.shape) == 1 and len(value.entries) == wanted[0] * wanted[1]
         if value.shape != wanted and not flat:
-            rows = "senders" if transposed else "units"
-            columns = "units" if transposed else "senders"
             self.reporter.error(
                 f"layer `{self.shelf.units.key}` needs {wanted[0]}×{wanted[1]} weights, this is {spoken(value.shape)}",
                 value.span,
-                f"{wanted[0]} rows for the {rows}, {wanted[1]} columns for the {columns}",
+                _rows_and_columns(wanted, transposed),
+                hint=_turned(value.shape, wanted, transposed),
             )
             return None
         if not transposed:
@@ -291,7 +302,7 @@ class _Parameters:
             typed = self.resolver.resolve(value)
             if typed is not None and typed.shape != units and not (units == (1,) and not typed.shape):
                 self.reporter.error(
-                    f"layer `{self.shelf.units.key}` needs {spoken(units)} of biases, `{value.key}` is {spoken(typed.shape)}",
+                    f"layer `{self.shelf.units.key}` needs {_many(units[0], 'bias')}, `{value.key}` is {spoken(typed.shape)}",
                     value.span,
                     hint=f"one bias for the whole layer is written `bias = {value.key}`" if not typed.shape else "",
                 )
@@ -303,7 +314,7 @@ class _Parameters:
             return self._one_number(own, value, "biases", setting.span)
         if value.shape != units:
             self.reporter.error(
-                f"layer `{self.shelf.units.key}` has {units[0]} units, but {len(value.entries)} biases",
+                f"layer `{self.shelf.units.key}` has {_many(units[0], 'unit')}, but {_many(len(value.entries), 'bias')}",
                 value.span,
                 hint="one bias for the whole layer is written `bias = …`" if len(value.entries) == 1 else "",
             )
@@ -315,7 +326,10 @@ class _Parameters:
         value = setting.value
         if isinstance(value, Array) and len(value.entries) == 1:
             value = value.entries[0]
-        if isinstance(value, Quoted | Array):
+        if isinstance(value, Quoted):
+            self.reporter.error("a bias is a number or a name", value.span)
+            return None
+        if isinstance(value, Array):
             self.reporter.error(
                 "`bias` is one bias for the whole layer",
                 value.span,
@@ -328,10 +342,10 @@ class _Parameters:
     def _entries(self, own: Symbol, entries: tuple[Expr, ...], role: str, span: Span) -> Expr | None:
         """Numbers alone make one tensor; where names occur, each entry is a parameter of its own."""
         if not any(isinstance(e, Symbol | Relation) for e in entries):
-            values = [self.resolver.constant(e) for e in entries]
+            values = [self.resolver.single(e) for e in entries]
             if None in values:
                 return None
-            return self._new(own, Tensor(own.shape, tuple(v.item for v in values if v is not None)), role, span)
+            return self._new(own, Tensor(own.shape, tuple(v for v in values if v is not None)), role, span)
         made = [self._entry(e, part(own, i), role, span) for e, i in zip(entries, indices(own.shape), strict=True)]
         return None if None in made else Array(own.shape, tuple(m for m in made if m is not None), span)
 
@@ -343,8 +357,8 @@ class _Parameters:
             case Relation(members=(Symbol() as name, value)):
                 return self._named(name, value, role)
             case _:
-                found = self.resolver.constant(entry)
-                return None if found is None else self._new(own, found, role, entry.span or span)
+                found = self.resolver.single(entry)
+                return None if found is None else self._new(own, scalar(found), role, entry.span or span)
 
     def _named(self, name: Symbol, value: Expr | None, role: str) -> Expr | None:
         assert name.span is not None
@@ -357,13 +371,13 @@ class _Parameters:
             if typed is not None:
                 self._mark(typed.expr, role)
             return typed.expr if typed else None
-        found = None if value is None else self.resolver.constant(value)
+        found = None if value is None else self.resolver.single(value)
         if value is not None and found is None:
             return None
         symbol = Symbol(name.key)
         if not self.scope.declare(name.key, "param", name.span, symbol):
             return None
-        return self._new(symbol, found, role, name.span)
+        return self._new(symbol, None if found is None else scalar(found), role, name.span)
 
     def _mark(self, expr: Expr, role: str) -> None:
         """Let `init` know what a declared parameter is used as."""
@@ -390,6 +404,23 @@ class _Parameters:
                 "rows are the receiving units, columns the senders",
                 hint="did you mean `weights[from, to]`?",
             )
+
+
+def _many(count: int, word: str) -> str:
+    """`1 row`, `2 biases`."""
+    return f"{count} {word if count == 1 else f'{word}es' if word.endswith('s') else f'{word}s'}"
+
+
+def _rows_and_columns(wanted: Shape, transposed: bool) -> str:
+    rows, columns = ("senders", "units") if transposed else ("units", "senders")
+    return f"{_many(wanted[0], 'row')} for the {rows}, {_many(wanted[1], 'column')} for the {columns}"
+
+
+def _turned(shape: Shape, wanted: Shape, transposed: bool) -> str:
+    """The hint for a matrix that fits the other way round."""
+    if shape != wanted[::-1] or shape == wanted:
+        return ""
+    return f"did you mean `weights{'' if transposed else '[from, to]'} = …`?"
 
 
 def _unit_names(typed: Typed) -> list[str]:

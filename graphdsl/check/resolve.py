@@ -32,9 +32,10 @@ from graphdsl.expr import (
     children,
     has_names,
     number,
-    symbols,
+    walk,
     with_children,
 )
+from graphdsl.names import canonical
 from graphdsl.numbers import Decimal50, Num, NumberMistake, Shape, Tensor, indices
 from graphdsl.syntax import MATMUL, NAMED, TRANSPOSE
 
@@ -119,7 +120,7 @@ class Resolver:
             case Array():
                 return self._array(expr)
             case IndexedSum():
-                self._not_yet("sum over an index", expr.span)
+                self.reporter.error("a sum over an index is not in the language yet", expr.span)
                 return None
             case Relation():
                 self.reporter.error("a named entry belongs in a declaration or a layer", expr.span)
@@ -264,14 +265,23 @@ class Resolver:
 
     def _unknown_function(self, name: str, expr: Call) -> None:
         folded = name.casefold()
+        span = self._name_of(expr)
         if folded in LATER_FUNCTIONS:
-            self._not_yet(name, expr.span)
+            self._not_yet(name, span)
         elif folded == "log":
-            self.reporter.error("`log` needs a base", expr.span, hint="write ln(x) for the natural logarithm")
+            self.reporter.error("`log` needs a base", span, hint="write ln(x) for the natural logarithm")
         elif self.scope.meaning(name) is not None:
-            self.reporter.error(f"`{name}` is not a function", expr.span, hint=f"to multiply, write {name}*(…)")
+            self.scope.used.add(canonical(name))
+            self.reporter.error(f"`{name}` is not a function", span, hint=f"to multiply, write {name}*(…)")
         else:
-            self.reporter.error(f"there is no function `{name}`", expr.span, hint=did_you_mean(name, ops.SPOKEN))
+            self.reporter.error(f"there is no function `{name}`", span, hint=did_you_mean(name, ops.SPOKEN))
+
+    def _name_of(self, call: Call) -> Span | None:
+        """Where the name of a called function stands."""
+        if call.span is None:
+            return None
+        text = self.reporter.source.text[call.span.start : call.span.end]
+        return Span(call.span.start, call.span.start + len(text.partition("(")[0].rstrip()))
 
     def _arity_fits(self, row: Operation, typed: tuple[Typed, ...], expr: Call) -> bool:
         least, most = (1, None) if row in (ops.MAX, ops.MIN) else row.arity
@@ -287,7 +297,7 @@ class Resolver:
             assert isinstance(option, Call)
             key, value = option.arguments
             assert isinstance(key, Symbol)
-            number_ = self.constant(value)
+            number_ = self.single(value)
             if key.key not in row.attributes:
                 takes = f"it takes {', '.join(row.attributes)}" if row.attributes else "it takes none"
                 near = nearest(key.key, row.attributes)
@@ -296,7 +306,7 @@ class Resolver:
                 return None
             if number_ is None:
                 return None
-            found[key.key] = number_.item.value
+            found[key.key] = number_.value
         return tuple(sorted(found.items()))
 
     def _extreme(self, row: Operation, typed: tuple[Typed, ...], expr: Call) -> Typed | None:
@@ -316,18 +326,32 @@ class Resolver:
 
     def constant(self, expr: Expr) -> Tensor[Num] | None:
         """The value of an expression without names; anything else is reported."""
+        name = _first_name(expr)
+        if name is not None:
+            self.reporter.error("a value is a number here, not a formula", expr.span, f"`{name}` is a name")
+            return None
         typed = self.resolve(expr)
         if typed is None:
-            return None
-        if has_names(typed.expr):
-            name = next(iter(symbols(typed.expr)))
-            self.reporter.error("a value is a number here, not a formula", expr.span, f"`{name}` is a name")
             return None
         try:
             return evaluate(typed.expr, {}, Decimal50())
         except NumberMistake as mistake:
             self.reporter.error(mistake.message, expr.span, hint=mistake.hint)
             return None
+
+    def single(self, expr: Expr) -> Num | None:
+        """The value of an expression that is one number; anything else is reported."""
+        value = self.constant(expr)
+        if value is not None and value.shape:
+            self.reporter.error(f"one number belongs here, not {spoken(value.shape)}", expr.span)
+            return None
+        return None if value is None else value.item
+
+
+def _first_name(expr: Expr) -> str | None:
+    """A name in an expression as written; the names of options and of entries are none."""
+    options = {id(node.arguments[0]) for node in walk(expr) if isinstance(node, Call) and node.operation is NAMED}
+    return next((n.key for n in walk(expr) if isinstance(n, Symbol) and id(n) not in options), None)
 
 
 def _flat_index(expr: Element) -> tuple[Expr, tuple[Expr, ...]]:

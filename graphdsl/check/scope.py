@@ -80,7 +80,7 @@ class Scope:
         """Enter names whose declaration is wrong, so that using them is no second mistake."""
         for name in names:
             if canonical(name.text) not in self.names:
-                self.names[canonical(name.text)] = Meaning(name.text, kind, name.span, None, True)
+                self.names[canonical(name.text)] = Meaning(name.text, kind, name.span)
 
     def meaning(self, text: str) -> Meaning | None:
         """What a name stands for, or nothing."""
@@ -145,7 +145,7 @@ _KINDS = {"param": "parameter", "const": "constant"}
 def article(kind: str) -> str:
     """`an input`, `a parameter`."""
     word = _KINDS.get(kind, kind)
-    return f"{'an' if word[0] in 'aeiou' else 'a'} {word}"
+    return f"{'an' if word[0] in 'aeio' else 'a'} {word}"
 
 
 def spread(names: Names, reporter: Reporter) -> list[Name]:

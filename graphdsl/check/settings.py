@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from graphdsl.check.resolve import Resolver
-from graphdsl.check.scope import Scope
+from graphdsl.check.scope import Scope, article
 from graphdsl.derive.element import part
 from graphdsl.diagnostics import did_you_mean
 from graphdsl.expr import Array, Element, Expr, Number, Quotient, Symbol
@@ -197,6 +197,8 @@ def _frozen(setting: Setting, scope: Scope, resolver: Resolver) -> frozenset[str
         if isinstance(symbol, Symbol):
             datum = scope.data.get(symbol.key)
             if datum is None or datum.kind != "param":
-                scope.reporter.error(f"`{name.key}` is not a parameter", name.span)
+                meaning = scope.meaning(name.key)
+                what = f"it is {article(meaning.kind)}" if meaning else ""
+                scope.reporter.error(f"`{name.key}` is not a parameter", name.span, what)
             found.add(symbol.key)
     return frozenset(found)

@@ -20,6 +20,7 @@ from graphdsl.expr import (
     Product,
     Quotient,
     Sum,
+    multiply,
     rewrite,
 )
 from graphdsl.numbers import EXACT
@@ -103,6 +104,8 @@ def _sum(terms: tuple[Expr, ...]) -> Expr:
     if constant:
         result.insert(constant_place or 0, _as_number(constant, fraction))
     result = [term for term in result if term != ZERO]
+    if any(isinstance(term, Sum) for term in result):  # 2(a + b) − (a + b) leaves a sum within the sum
+        return _sum(tuple(result))
     return result[0] if len(result) == 1 else Sum(tuple(result)) if result else ZERO
 
 
@@ -117,8 +120,7 @@ def _split(term: Expr) -> tuple[Fraction, Expr]:
 def _scaled(coefficient: Fraction, rest: Expr) -> Expr:
     if coefficient == 0:
         return ZERO
-    factors = rest.factors if isinstance(rest, Product) else (rest,)
-    return rest if coefficient == 1 else Product((_as_number(coefficient, False), *factors))
+    return rest if coefficient == 1 else multiply(_as_number(coefficient, False), rest)
 
 
 def _product(factors: tuple[Expr, ...]) -> Expr:

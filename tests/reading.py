@@ -1,0 +1,474 @@
+"""Finished text -> the printed relations that are not true; reads characters with a parser of its own and uses nothing of graphdsl."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from decimal import ROUND_DOWN, ROUND_HALF_UP, Context, Decimal
+from fractions import Fraction
+from typing import Any, Literal
+
+import mpmath
+
+DIGITS = 60
+TOLERANCE = mpmath.mpf(10) ** -45
+SIGNS = "=≈<≤>≥≠"
+Rounding = Literal["half_up", "cut"]
+
+Exact = Fraction
+Value = Any
+"""A Fraction, read exactly, or an mpmath number of 60 digits, which has no types."""
+
+
+class NotRead(Exception):
+    """The text is no formula, or one that this parser does not know."""
+
+
+class Named(Exception):
+    """A formula with a name in it: its value is not printed."""
+
+
+# --- characters -> tokens
+
+_SUB = "₀-₉ₐ-ₜᵢ-ᵥⱼ₊₋₌₍₎"
+_SUPER = "⁰¹²³⁴-⁹⁺⁻ⁿⁱᵀ⁽⁾"
+_TOKEN = re.compile(
+    rf"""(?P<number>\d+(?:\.\d+)?)
+    |(?P<half>[½⅓⅔¼¾⅕⅛])
+    |(?P<name>∂?[^\W\d_{_SUB}{_SUPER}]+[\u0300-\u036f]?(?:[{_SUB}]|′|⁽\w*⁾|⁽[{_SUPER}]+⁾|_\{{[^}}]*\}}|_\w+|[\u0300-\u036f])*(?:\|direct)?)
+    |(?P<raised>[{_SUPER}]+)
+    |(?P<sign>[+−·/^(){{}}|√,;\[\]⊙{SIGNS}])
+    |(?P<space>\s+)
+    |(?P<other>.)""",
+    re.VERBOSE,
+)
+_RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", "0123456789+-")
+_PARTS = dict(zip("½⅓⅔¼¾⅕⅛", map(Fraction, ("1/2", "1/3", "2/3", "1/4", "3/4", "1/5", "1/8")), strict=True))
+
+
+@dataclass(frozen=True)
+class Token:
+    kind: str
+    text: str
+    spaced: bool
+
+
+def tokens(text: str) -> list[Token]:
+    found: list[Token] = []
+    spaced = False
+    for match in _TOKEN.finditer(text):
+        kind = match.lastgroup or "other"
+        if kind != "space":
+            found.append(Token(kind, match[0], spaced))
+        spaced = kind == "space"
+    return found
+
+
+# --- tokens -> value
+
+FUNCTIONS: dict[str, Callable[..., Value]] = {
+    "max": lambda *x: max(x, key=real),
+    "min": lambda *x: min(x, key=real),
+    "ReLU": lambda x: x if real(x) > 0 else Exact(0),
+    "ReLU′": lambda x: Exact(real(x) > 0),
+    "σ": lambda x: 1 / (1 + mpmath.exp(-real(x))),
+    "tanh": lambda x: Exact(0) if x == 0 else mpmath.tanh(real(x)),
+    "ln": lambda x: Exact(0) if x == 1 else mpmath.log(real(x)),
+    "sin": lambda x: Exact(0) if x == 0 else mpmath.sin(real(x)),
+    "cos": lambda x: Exact(1) if x == 0 else mpmath.cos(real(x)),
+    "sgn": lambda x: Exact((real(x) > 0) - (real(x) < 0)),
+    "id": lambda x: x,
+}
+
+
+def real(x: Value) -> mpmath.mpf:
+    return mpmath.mpf(x.numerator) / x.denominator if isinstance(x, Fraction) else x
+
+
+def power(base: Value, exponent: Value) -> Value:
+    if isinstance(base, Fraction) and isinstance(exponent, Fraction) and exponent.denominator == 1:
+        if abs(exponent) > 1000 or (not base and exponent < 0):
+            raise NotRead
+        return base**exponent.numerator
+    return mpmath.power(real(base), real(exponent))
+
+
+def root(x: Value) -> Value:
+    if isinstance(x, Fraction) and x >= 0:
+        above, below = (mpmath.mpf(n) for n in (x.numerator, x.denominator))
+        if mpmath.sqrt(above) == int(mpmath.sqrt(above)) and mpmath.sqrt(below) == int(mpmath.sqrt(below)):
+            return Fraction(int(mpmath.sqrt(above)), int(mpmath.sqrt(below)))
+    return mpmath.sqrt(real(x))
+
+
+class Reader:
+    """Reads one formula; a sum of products of quotients of powers. Things side by side without a space are multiplied."""
+
+    def __init__(self, parts: list[Token], euler: bool):
+        self.parts = parts
+        self.euler = euler
+        self.at = 0
+        self.named = False
+
+    def whole(self) -> Value:
+        value = self.sum()
+        if self.at < len(self.parts):
+            raise NotRead
+        if self.named:
+            raise Named
+        return value
+
+    def peek(self) -> str:
+        return self.parts[self.at].text if self.at < len(self.parts) else ""
+
+    def take(self, text: str) -> bool:
+        if self.peek() == text:
+            self.at += 1
+            return True
+        return False
+
+    def need(self, text: str) -> None:
+        if not self.take(text):
+            raise NotRead
+
+    def sum(self) -> Value:
+        total = self.term()
+        while self.peek() in ("+", "−"):
+            if not self.parts[self.at].spaced:
+                raise NotRead
+            sign = 1 if self.take("+") else -1
+            self.at += sign == -1
+            total = self._combined(total, sign * self.product())
+        return total
+
+    def _combined(self, a: Value, b: Value) -> Value:
+        if isinstance(a, Fraction) and isinstance(b, Fraction):
+            return a + b
+        return real(a) + real(b)
+
+    def term(self) -> Value:
+        if self.take("−"):
+            return -self.product()
+        return self.product()
+
+    def product(self) -> Value:
+        value = self.beside()
+        while self.take("·"):
+            value = self.times(value, -self.beside() if self.take("−") else self.beside())
+        return value
+
+    def times(self, a: Value, b: Value) -> Value:
+        if isinstance(a, Fraction) and isinstance(b, Fraction):
+            return a * b
+        return real(a) * real(b)
+
+    def beside(self) -> Value:
+        value = self.quotient()
+        while self.at < len(self.parts) and not self.parts[self.at].spaced and self.starts():
+            value = self.times(value, self.quotient())
+        return value
+
+    def starts(self) -> bool:
+        token = self.parts[self.at]
+        return token.kind in ("name", "half") or token.text in ("(", "√")
+
+    def quotient(self) -> Value:
+        value = self.raised()
+        while self.take("/"):
+            below = self.raised()
+            if below == 0 and not self.named:
+                raise NotRead
+            if not self.named:
+                both = isinstance(value, Fraction) and isinstance(below, Fraction)
+                value = value / below if both else real(value) / real(below)
+        return value
+
+    def raised(self) -> Value:
+        euler = self.euler and self.peek() == "e" and self.at + 1 < len(self.parts)
+        after = self.parts[self.at + 1] if euler else None
+        if after is not None and (after.text == "^" or after.kind == "raised"):
+            self.at += 1
+            exponent = self.exponent()
+            return Exact(1) if exponent == 0 else mpmath.exp(real(exponent))
+        value = self.atom()
+        if self.at < len(self.parts) and (self.peek() == "^" or self.parts[self.at].kind == "raised"):
+            if self.parts[self.at].spaced:
+                raise NotRead
+            exponent = self.exponent()
+            return value if self.named else power(value, exponent)
+        return value
+
+    def exponent(self) -> Value:
+        if self.take("^"):
+            return self.atom()
+        text = self.parts[self.at].text.translate(_RAISED)
+        self.at += 1
+        if not re.fullmatch(r"[+-]?\d+", text):
+            self.named = True
+            return Exact(1)
+        return Exact(int(text))
+
+    def atom(self) -> Value:
+        if self.at >= len(self.parts):
+            raise NotRead
+        token = self.parts[self.at]
+        self.at += 1
+        match token.kind, token.text:
+            case "number", text:
+                return Exact(text)
+            case "half", text:
+                return _PARTS[text]
+            case "name", text:
+                return self.name(text)
+            case _, "(":
+                value = self.sum()
+                self.need(")")
+                return value
+            case _, "|":
+                value = self.sum()
+                self.need("|")
+                return abs(value)
+            case _, "√":
+                return root(self.atom())
+            case _, "{":
+                return self.cases()
+        raise NotRead
+
+    def name(self, text: str) -> Value:
+        called = self.peek() == "(" and not self.parts[self.at].spaced
+        if called:
+            self.need("(")
+            arguments = [self.sum()]
+            while self.take(","):
+                arguments.append(self.sum())
+            self.need(")")
+            if text in FUNCTIONS and not self.named:
+                return FUNCTIONS[text](*arguments)
+        self.named = True
+        return Exact(1)
+
+    def cases(self) -> Value:
+        """{ value, condition; value, condition }: the first whose condition holds."""
+        chosen: Value | None = None
+        while True:
+            value = self.sum()
+            holds = True
+            if self.take(","):
+                a = self.sum()
+                sign = self.peek()
+                self.at += 1
+                holds = self.named or compared(a, sign, self.sum())
+            chosen = value if holds and chosen is None else chosen
+            if not self.take(";"):
+                break
+        self.need("}")
+        if chosen is None:
+            raise NotRead
+        return chosen
+
+
+def compared(a: Value, sign: str, b: Value) -> bool:
+    """Whether a relation of order, or an equality, is exactly true."""
+    difference = a - b if isinstance(a, Fraction) and isinstance(b, Fraction) else real(a) - real(b)
+    if not isinstance(difference, Fraction):
+        scale = max(mpmath.mpf(1), abs(real(a)), abs(real(b)))
+        difference = mpmath.mpf(0) if abs(difference) <= TOLERANCE * scale else difference
+    table = {"<": difference < 0, "≤": difference <= 0, ">": difference > 0, "≥": difference >= 0}
+    if sign not in table and sign not in "=≠":
+        raise NotRead
+    return bool(table.get(sign, (difference == 0) == (sign == "=")))
+
+
+# --- a printed result: a numeral alone, with its digits
+
+_RESULT = re.compile(r"\s*−?(?P<mantissa>\d+(?:\.(?P<decimals>\d+))?)(?: · 10(?P<power>[⁰¹²³⁴-⁹⁻]+))?\s*")
+
+
+def decimals_of(text: str) -> int | None:
+    """How many decimals a numeral shows; nothing where the text is more than a numeral."""
+    match = _RESULT.fullmatch(text)
+    if match is None:
+        return None
+    return len(match["decimals"] or "") - int((match["power"] or "0").translate(_RAISED))
+
+
+def rounded(value: Value, decimals: int, rounding: Rounding) -> Decimal:
+    """A value to so many decimals, half up or cut, as by hand."""
+    context = Context(prec=1500, Emax=999_999, Emin=-999_999)
+    if isinstance(value, Fraction):
+        shifted = value * Fraction(10) ** decimals
+        whole = abs(shifted) if rounding == "cut" else abs(shifted) + Fraction(1, 2)
+        digits = Decimal(whole.numerator // whole.denominator)
+        return (-digits if shifted < 0 else digits).scaleb(-decimals, context)
+    with mpmath.workdps(DIGITS):
+        exact = context.create_decimal(mpmath.nstr(value, DIGITS))
+    mode = ROUND_DOWN if rounding == "cut" else ROUND_HALF_UP
+    return exact.quantize(Decimal(1).scaleb(-decimals), rounding=mode, context=context)
+
+
+# --- text -> chains
+
+_TABLE_RULE = re.compile(r"\s*[─═╌]{3,}\s*")
+
+
+def logical_lines(text: str) -> Iterator[str]:
+    """Lines with what continues them: rows that begin at or after the sign of the row above, or with a sign."""
+    current, sign_at = "", -1
+    for row in text.split("\n"):
+        stripped = row.strip()
+        indent = len(row) - len(row.lstrip())
+        continues = (
+            bool(current)
+            and bool(stripped)
+            and (stripped[0] in SIGNS or (0 < sign_at <= indent) or (stripped[0] in "+−·" and stripped[1:2] == " "))
+        )
+        if continues:
+            open_ = current.count("(") > current.count(")") or current[-1] in "+−·/,(" + SIGNS
+            apart = stripped[0] in SIGNS or (stripped[0] == "(" and not open_)  # a bracket alone holds a reason
+            current += ("  " if apart else " ") + stripped
+        else:
+            if current:
+                yield current
+            current = stripped
+            signs = [i for i, c in enumerate(row) if c in SIGNS]
+            sign_at = signs[0] if signs and row.startswith(" ") else -1
+        if continues and sign_at < 0:
+            sign_at = indent
+    if current:
+        yield current
+
+
+def phrases(line: str) -> Iterator[str]:
+    """A line without what stands apart from it: reasons behind a gap are phrases of their own."""
+    kept: list[str] = []
+    for piece in re.split(r"\s{2,}", line):
+        if piece[:1] in SIGNS and piece:
+            kept.append(piece)
+            continue
+        if kept:
+            yield " ".join(kept)
+        kept = [piece]
+    yield " ".join(kept)
+
+
+@dataclass(frozen=True)
+class Member:
+    """What stands between two signs: the formula that begins it and the one that ends it."""
+
+    text: str
+    first: Value | None
+    last: Value | None
+    whole: bool
+
+
+def members(phrase: str) -> tuple[list[str], list[str]]:
+    """The parts between relation signs outside of braces, and the signs."""
+    parts, signs, depth = [""], [], 0
+    for c in phrase:
+        depth += (c == "{") - (c == "}")
+        if c in SIGNS and not depth:
+            signs.append(c)
+            parts.append("")
+        else:
+            parts[-1] += c
+    return parts, signs
+
+
+def read(parts: list[Token], euler: bool) -> Value | None:
+    """The value of a formula of numerals; nothing where it has names. Raises NotRead."""
+    try:
+        with mpmath.workdps(DIGITS):
+            return Reader(parts, euler).whole()
+    except Named:
+        return None
+    except (ZeroDivisionError, OverflowError):
+        raise NotRead from None
+
+
+def longest(candidates: Iterator[list[Token]], euler: bool) -> tuple[Value | None, list[Token]]:
+    for parts in candidates:
+        if parts:
+            try:
+                return read(parts, euler), parts
+            except NotRead:
+                continue
+    return None, []
+
+
+def member(text: str, euler: bool) -> Member:
+    found = tokens(text)
+    try:
+        value = read(found, euler)
+        return Member(text, value, value, True)
+    except NotRead:
+        pass
+    first, _ = longest((found[:end] for end in range(len(found), 0, -1)), euler)
+    last, _ = longest((found[start:] for start in range(len(found))), euler)
+    return Member(text, first, last, False)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A relation between two formulas of numerals, and whether it is true."""
+
+    line: str
+    relation: str
+    true: bool
+
+
+def judged(text: str, rounding: Rounding = "half_up") -> Iterator[Judged]:
+    """Every relation of a text whose two sides are of numerals only."""
+    euler = re.search(r"(?m)(^|[\s(])e [=≈]", text) is None  # else it is a name of the author's
+    for line in logical_lines(text):
+        if _TABLE_RULE.fullmatch(line):
+            continue
+        for phrase in phrases(line):
+            yield from _judge(phrase, line, rounding, euler)
+
+
+def _judge(phrase: str, line: str, rounding: Rounding, euler: bool) -> Iterator[Judged]:
+    parts, signs = members(phrase)
+    if not signs:
+        return
+    made = [member(part, euler) for part in parts]
+    for i, sign in enumerate(signs):
+        a, b = made[i].last, made[i + 1].first
+        if a is None or b is None:
+            continue
+        relation = f"{made[i].text.strip()} {sign} {made[i + 1].text.strip()}"
+        with mpmath.workdps(DIGITS):
+            if sign != "≈":
+                yield Judged(line, relation, compared(a, sign, b))
+                continue
+            yield Judged(line, relation, _nearly(a, b, i + 1, made, signs, rounding))
+
+
+def _nearly(a: Value, b: Value, at: int, made: list[Member], signs: list[str], rounding: Rounding) -> bool:
+    """Both sides of ≈, rounded to the digits of the chain's result, give that result."""
+    end = at
+    while end < len(signs) and made[end].whole and signs[end] in "=≈":
+        end += 1
+    decimals = decimals_of(made[end].text if made[end].whole else leading_numeral(made[end].text))
+    if decimals is None:
+        decimals = decimals_of(leading_numeral(made[at].text))
+        end = at
+    if decimals is None or made[end].first is None:
+        return False
+    result = rounded(made[end].first, decimals, rounding)
+    return rounded(a, decimals, rounding) == result == rounded(b, decimals, rounding)
+
+
+def leading_numeral(text: str) -> str:
+    match = _RESULT.match(text)
+    return match[0] if match else text
+
+
+def false_lines(text: str, rounding: Rounding = "half_up") -> list[str]:
+    """The printed relations that are false, each with its line."""
+    return [f"{j.relation}   in: {j.line}" for j in judged(text, rounding) if not j.true]
+
+
+def count(text: str, rounding: Rounding = "half_up") -> int:
+    """How many relations between numerals were read."""
+    return sum(1 for _ in judged(text, rounding))

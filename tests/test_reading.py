@@ -1,0 +1,163 @@
+"""The reading checker itself: true lines pass, false ones are caught, and no digit of a result can change unseen."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from reading import count, false_lines
+
+TRUE = """
+  z₁ = w₁x₁ + b₁ = 1 · 2 + (−0.5) = 1.5
+  z₁ = w₁x₁ + b₁ = 1 · 2 − 0.5 = 1.5
+  H₁ = max(0, z₁) = max(0, 1.5) = 1.5   (1.5 > 0)
+  H₂ = max(0, −0.3) = 0                 (since −0.3 ≤ 0)
+  E = 1/2(t − y₁)² = ½(1 − 4.5)² = ½ · 12.25 = 6.125
+  E = 1/2 · (1 − 4.5)² = 1/2 · (−3.5)² = 6.125
+  h₁ = σ(0.3775) ≈ 0.5933
+  h₁ = 1/(1 + e^(−0.3775)) ≈ 1/(1 + 0.68557299) ≈ 0.59327
+  h₁ = 1/(1 + e^(−z)) = 1/(1 + e⁰) = 1/2 = 0.5
+  y = tanh(0.5) ≈ 0.46212
+  y = √4 = 2
+  y = √(2 + 2) · |−3 + 1| = 4
+  y = |1 − 4.5| = 3.5
+  y = 3 − (−2) = 5
+  w = 0.15 − 0.5 · 0.000438568 ≈ 0.149780716
+  g = 0.00000004 · 1.09614 ≈ 4.385 · 10⁻⁸
+  g = 4.385 · 10⁻⁸ · 2 = 8.77 · 10⁻⁸
+  g = 2.5 · 10²² · 2 = 5 · 10²²
+  y = 2³ − 2^0.5 ≈ 6.5858
+  y = (−2)² = 4
+  y = −2² = −4
+  y = 1/3 · 3 = 1
+  y = 2 · 1/4 = 0.5
+  y = 1/4 · 2 = 0.5
+  y = (0.1 + 0.2)/0.3 = 1
+  y = ln(2) ≈ 0.69
+  y = sin(1) · cos(1) + e^1 ≈ 3.1729
+  y = { 1.5, 1.5 > 0; 0, 1.5 ≤ 0 } = 1.5
+  s = sgn(−3) + ReLU(−3) + ReLU′(2) + id(4) = 4
+  w₁₃ = 1 − 0.01 · 5.25 = 1 − 0.0525 = 0.9475
+  y = 0.62 · 1.23 ≈ 0.7626 ≈ 0.76
+  2 < 3
+  3 ≥ 3
+  1 ≠ 2
+"""
+
+WITHOUT_NUMERALS = """
+  ∂E/∂w₁₃ = ∂E/∂H₃ · ∂H₃/∂w₁₃
+  Σ_{i=1}^{3} xᵢ = s
+  a⁽¹⁾₂ = σ(z⁽¹⁾₂)
+  x̂ = 2
+  η = 0.01, steps = 2
+"""
+
+FALSE = """
+  z = 1 · 2 − 0.5 = 1.6
+  z = 1 · 2 − 0.5 ≈ 1.6
+  h = σ(0.3775) = 0.5933
+  h = σ(0.3775) ≈ 0.5932
+  y = 1/3 = 0.3333
+  y = 0.125 ≈ 0.12
+  y = 0.62 · 1.23 ≈ 0.77 ≈ 0.76
+  y = max(0, 1.5) = 0
+  y = √2 = 1.4142
+  y = |−2| = −2
+  y = ½(1 − 4.5)² = 6.12
+  y = −2² = 4
+  y = { 1.5, 1.5 > 0; 0, 1.5 ≤ 0 } = 0
+  y = 1/(1 + e^(−0.3775)) ≈ 0.59328
+  g = 0.00000004 · 1.09614 ≈ 4.384 · 10⁻⁸
+  y = 1/4 · 2 = 0.125
+  1.5 ≤ 0
+  y = 5   (−0.3 > 0)
+"""
+
+
+def lines(text: str) -> list[str]:
+    return [line for line in text.split("\n") if line.strip()]
+
+
+@pytest.mark.parametrize("line", lines(TRUE))
+def test_true_lines_pass(line: str) -> None:
+    assert false_lines(line) == []
+    assert count(line) >= 1
+
+
+@pytest.mark.parametrize("line", lines(FALSE))
+def test_false_lines_are_caught(line: str) -> None:
+    assert false_lines(line)
+
+
+@pytest.mark.parametrize("line", lines(WITHOUT_NUMERALS))
+def test_lines_with_names_are_not_judged(line: str) -> None:
+    assert count(line) == 0
+
+
+@pytest.mark.parametrize("line", [line for line in lines(TRUE) if re.search(r"[=≈] −?[\d.]+( · 10\S+)?($|  )", line)])
+def test_no_digit_of_a_result_can_change_unseen(line: str) -> None:
+    result = list(re.finditer(r"[=≈] −?([\d.]+)( · 10\S+)?(?=$|  )", line))[-1]
+    for place in range(result.start(1), result.end(1)):
+        if line[place] == ".":
+            continue
+        for digit in "0123456789":
+            if digit != line[place]:
+                changed = line[:place] + digit + line[place + 1 :]
+                assert false_lines(changed), changed
+
+
+@pytest.mark.parametrize("line", [line for line in lines(TRUE) if re.search(r"\d\.\d", line) and " = " in line[6:]])
+def test_an_operand_cannot_change_unseen_where_equality_is_claimed(line: str) -> None:
+    if "≈" in line or "max" in line or "{" in line or "ReLU" in line or "10²" in line:
+        return
+    chain = line.split("(since")[0]
+    start = chain.index("=") + 1
+    for match in re.finditer(r"\d+\.\d+", chain[start:]):
+        place = start + match.end() - 1
+        changed = chain[:place] + str((int(chain[place]) + 3) % 10) + chain[place + 1 :]
+        assert false_lines(changed), changed
+
+
+def test_rows_of_one_chain_are_read_together() -> None:
+    text = "  y₁ = 1 · 2.5 + 1 · 2.5\n       − 0.5\n     = 4.5\n\nnext"
+    assert false_lines(text) == []
+    assert count(text) == 1
+    assert len(false_lines(text.replace("4.5", "4.6"))) == 1
+
+
+def test_a_lead_on_a_row_of_its_own() -> None:
+    text = "  ∂E/∂w₁ + ∂E/∂w₂ + ∂E/∂w₃ + ∂E/∂w₄\n     = 2 · 3 + 1\n     = 7   (by the chain rule)\n"
+    assert count(text) == 1
+    assert false_lines(text) == []
+
+
+def test_relations_inside_words() -> None:
+    text = "The error falls from E = 6.125 to 1.0742; hence 1 − 0.14 = 0.86, and 2 · 3 ≈ 6.1 is wrong."
+    assert count(text) == 2
+    assert [line.split("   ")[0] for line in false_lines(text)] == ["0.86, and 2 · 3 ≈ 6.1 is wrong."]
+
+
+def test_columns_and_reasons() -> None:
+    text = (
+        "  H₁ = max(0, z₁)   = max(0, 1.5) = 1.5   (z₁ = 1.5 > 0)\n"
+        "  H₂ = max(0, z₂)   = max(0, −2)  = 0     (z₂ = −2 ≤ 0)\n"
+    )
+    assert count(text) == 4
+    assert false_lines(text) == []
+
+
+def test_numbers_that_were_cut() -> None:
+    assert false_lines("y = 2 · 0.6189 ≈ 1.23", "cut") == []
+    assert false_lines("y = 2 · 0.6189 ≈ 1.24", "cut")
+
+
+def test_an_author_may_call_a_value_e() -> None:
+    text = "  e = −7\n  f = e² = (−7)² = 49\n"
+    assert false_lines(text) == []
+    assert count(text) == 1
+
+
+def test_a_sum_that_breaks_before_a_bracket() -> None:
+    text = "  E = (2 −\n      (−3))/2\n    = 2.5\n      (as found above)\n"
+    assert false_lines(text) == []
+    assert count(text) == 1
