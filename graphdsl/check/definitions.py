@@ -162,7 +162,7 @@ class Definitions:
         units: list[str] = []
         taken: list[Ink] = []
         for statement in self._entered:
-            if isinstance(statement, Layer):
+            if isinstance(statement, Layer) and not _is_linear(statement):
                 units += [n.text for group in statement.elements for n in spread(group, self.reporter)]
             elif isinstance(statement, Equation):
                 taken.append(ink_of(statement.name.text))
@@ -405,6 +405,11 @@ def _lift(expr: Expr) -> tuple[Expr, list[Equation]]:
         return name
 
     return visit(expr), lifted
+
+
+def _is_linear(layer: Layer) -> bool:
+    """Whether a layer has no pre-activation."""
+    return layer.activation is None or ops.find(layer.activation.text) is ops.LINEAR
 
 
 def _is_activation(expr: Expr) -> TypeGuard[Call]:

@@ -13,7 +13,7 @@ from graphdsl.explain.symmetry import Colours, colours
 from graphdsl.explain.tables import published, results, rounds, update
 from graphdsl.explain.worked import Pass, numeral
 from graphdsl.expr import Symbol
-from graphdsl.graph import entry_symbols
+from graphdsl.graph import Graph, entry_symbols
 from graphdsl.model import Model
 from graphdsl.numbers import Num
 from graphdsl.phrases import Phrases
@@ -31,7 +31,7 @@ def explain(
     """The worked solution of a run."""
     model = trace.graph.model
     story = _Story(trace, phrases)
-    blocks: list[Block] = [] if diagram is None else [_figure(diagram, phrases)]
+    blocks: list[Block] = [] if diagram is None else [_figure(diagram, trace.graph, phrases)]
     blocks += [given(trace.graph, phrases), conventions(trace.graph, phrases)]
     blocks += story.brief() if len(trace.graph.symbols) > MOST_ENTRIES else [*story.rounds(), *story.ending()]
     blocks += published(verdicts, trace.graph.symbols, phrases)
@@ -103,10 +103,9 @@ class _Story:
         """Later rounds point back to the formulas and the symmetries of the first."""
         if number != 2:
             return blocks
-        words = self.phrases.say("formulas_of_round_one")
-        if len(set(self.colours.values())) < len(self.colours):
-            words += (Text(" "), *self.phrases.say("symmetries_of_round_one"))
-        return (Paragraph(words), *blocks)
+        symmetric = len(set(self.colours.values())) < len(self.colours)
+        key = "symmetries_of_round_one" if symmetric else "formulas_of_round_one"
+        return (Paragraph(self.phrases.say(key)), *blocks)
 
     def brief(self) -> list[Block]:
         """Of a net too large for a page: how the error went."""
@@ -150,13 +149,21 @@ def _subtitle(model: Model, phrases: Phrases) -> Inlines:
     return tuple(found)
 
 
-def _figure(diagram: Diagram, phrases: Phrases) -> Figure:
+_SHOWN = {
+    "network": (("input", "alt_inputs"), ("unit", "alt_units"), ("output", "alt_outputs")),
+    "circuit": (("input", "alt_inputs"), ("unit", "alt_circuit_units"), ("output", "alt_circuit_outputs")),
+}
+
+
+def _figure(diagram: Diagram, graph: Graph, phrases: Phrases) -> Figure:
     """The drawing, and in words what it shows."""
+    net = graph.model.loss is not None or any(graph.is_argument(key) for key in graph.computed)
+    what = "network" if net else "circuit"
     told: list[str] = []
-    for kind, key in (("input", "alt_inputs"), ("unit", "alt_units"), ("output", "alt_outputs")):
+    for kind, key in _SHOWN[what]:
         names = [box.label.key for box in diagram.boxes if box.kind == kind and isinstance(box.label, Symbol)]
         told += [phrases.words(key, names=", ".join(names))] if names else []
-    return Figure(diagram, phrases.say("network_caption"), phrases.words("network_alt", units="; ".join(told)))
+    return Figure(diagram, phrases.say(f"{what}_caption"), phrases.words(f"{what}_alt", units="; ".join(told)))
 
 
 def _colophon(model: Model, check: Check, phrases: Phrases) -> Inlines:

@@ -26,6 +26,7 @@ from graphdsl.graph import Graph, entry_symbols
 from graphdsl.model import Model, Quantity
 from graphdsl.names import Ink
 from graphdsl.numbers import Decimal50, Num
+from graphdsl.ops import ACTIVATIONS
 from graphdsl.phrases import Phrases
 
 ARGUMENT = Symbol("%z", ink=Ink("z"))
@@ -153,7 +154,8 @@ def _activations(graph: Graph, phrases: Phrases) -> Iterator[Item]:
             continue
         formula = call.operation.formula((ARGUMENT,), dict(call.attributes))
         own = Call(call.operation, (ARGUMENT,), call.attributes)
-        yield Item(phrases.say("activation"), (Math(equals(own, formula)),))
+        kind = "activation" if call.operation.name in ACTIVATIONS else "function"
+        yield Item(phrases.say(kind), (Math(equals(own, formula)),))
 
 
 def _objective(graph: Graph, phrases: Phrases) -> Iterator[Item]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from graphdsl.document import Block, Derivation, Inlines, Line, Math, Paragraph, Section
 from graphdsl.explain.lines import Lines, Style, chain
 from graphdsl.explain.order import Level, Order
 from graphdsl.explain.symmetry import Colours, pattern
-from graphdsl.expr import ONE, Expr, Partial, Relation, equals
+from graphdsl.expr import ONE, Expr, Number, Partial, Relation, equals
 from graphdsl.graph import Graph
 
 MOST_LINES = 30
@@ -68,12 +68,25 @@ class Passes:
         if not any(self.graph.is_argument(key) for key in self.graph.computed) and not self.graph.model.layers:
             return self._circuit(objective, levels)
         blocks: list[Block] = []
+        parts: tuple[str, ...] = ()
         for level in levels:
-            inner = self._level(objective, level)
+            if self._only_parts(objective, level):
+                parts += level.units
+                continue
             heading = self._heading(level)
+            inner = self._level(objective, replace(level, units=parts + level.units))
+            parts = ()
             anchor = f"{objective}:{','.join(level.units)}@{self.lines.number}"
             blocks += [Section(heading, inner, anchor)] if heading and self.first else list(inner)
         return tuple(blocks)
+
+    def _only_parts(self, objective: str, level: Level) -> bool:
+        """Whether a level holds just the terms of the objective, as in E = E₁ + E₂: they join the level below."""
+        terms = all(
+            self.lines.uses(objective, key) == [objective] and isinstance(self.graph.local(objective, key), Number)
+            for key in level.units
+        )
+        return terms and not level.arguments and not level.data
 
     def _circuit(self, objective: str, levels: list[Level]) -> tuple[Block, ...]:
         """All derivatives under each other, beginning with 1."""

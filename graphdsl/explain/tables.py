@@ -123,7 +123,8 @@ def _errors(trace: Trace, states: list[Mapping[str, Num]], loss: Symbol, phrases
         words += [Text(" → … → " if i == len(numbers) - 1 and len(shown) < len(values) else " → ")] if i else []
         words += [part for part in item if isinstance(part, Text | Math)]
     ascent = trace.graph.model.training is not None and trace.graph.model.training.ascent
-    key = "objective_rises" if ascent else "error_falls" if falls else "error_rises"
+    stays = all(value.value == values[0].value for value in values)
+    key = "objective_rises" if ascent else "error_falls" if falls else "error_stays" if stays else "error_rises"
     return phrases.say(key, chain=tuple(words))
 
 
@@ -186,9 +187,16 @@ def published(verdicts: tuple[Verdict, ...], names: Mapping[str, Symbol], phrase
     """The author's numbers beside ours."""
     if not verdicts:
         return ()
-    head = tuple(phrases.say(f"expected_{key}") for key in ("quantity", "published", "ours", "agrees"))
-    rows = tuple(_verdict_row(verdict, names, phrases) for verdict in verdicts)
-    return (Section(phrases.say("expected_title"), (Table(head, rows, (False, True, True, False)),), "published"),)
+    differing = [verdict for verdict in verdicts if not verdict.agrees]
+    agreeing = len(verdicts) - len(differing)
+    key = "expected_all" if not differing else "expected_none" if not agreeing else "expected_some"
+    words = Paragraph(phrases.say(key, count=len(verdicts), agreeing=agreeing))
+    blocks: tuple[Block, ...] = (words,)
+    if differing:
+        head = tuple(phrases.say(f"expected_{key}") for key in ("quantity", "published", "ours"))
+        rows = tuple(_verdict_row(verdict, names, phrases) for verdict in differing)
+        blocks += (Table(head, rows, (False, True, True)),)
+    return (Section(phrases.say("expected_title"), blocks, "published"),)
 
 
 def _reference(verdict: Verdict, names: Mapping[str, Symbol], phrases: Phrases) -> Inlines:
@@ -207,5 +215,4 @@ def _verdict_row(verdict: Verdict, names: Mapping[str, Symbol], phrases: Phrases
         _reference(verdict, names, phrases),
         (Math(Number(verdict.expected.value)),),
         (Math(Number(verdict.rounded)),),
-        phrases.say("expected_yes" if verdict.agrees else "expected_no"),
     )
