@@ -43,12 +43,14 @@ class Paragraph:
 class Line:
     """One line of a derivation: a chain of members, and the reason that holds for it (or nothing).
 
-    `anchor` says what is found, and in which round: `H1@1`, `dE/dw13@2`, `w13.after@1`.
+    `anchor` says what is found, and in which round: `H1@1`, `dE/dw13@2`, `w13.after@1`. A `compact` line follows one
+    of its kind that says more: its derivatives may be set as low as words.
     """
 
     chain: Relation
     reason: Inlines = ()
     anchor: str = ""
+    compact: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -407,7 +407,7 @@ def test_the_gallery_keeps_its_margins(spec: Path, tmp_path: Path) -> None:
     for page in pages(solution.pdf(), tmp_path):
         outside = [w for w in page if w.x0 < MARGIN - 1 or w.x1 > PAGE[0] - MARGIN + 1 or w.y1 > PAGE[1] - 7 * POINTS]
         assert not outside
-        above_footer = [w for w in page if w.y1 < PAGE[1] - 17 * POINTS]
+        above_footer = [w for w in page if w.y1 < PAGE[1] - 14 * POINTS]
         lowest = max(w.y1 for w in above_footer)
         last_line = "".join(w.words for w in above_footer if w.y1 > lowest - 4)
         assert last_line not in titles, "a heading ends the page"

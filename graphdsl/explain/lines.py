@@ -81,7 +81,9 @@ class Lines:
         members += [done.expr, self.at.gradient(objective, key)]
         far = [use for use in uses if use not in style.near] if style.rule else []
         reason = self._because(done.conditions) or self._found_above(objective, far)
-        return Line(chain(members), reason, f"d{objective}/d{key}@{self.number}")
+        said = chain(members)
+        anchor = f"d{objective}/d{key}@{self.number}"
+        return Line(said, reason, anchor, compact=not style.rule or len(said.members) == 2)
 
     def partial(self, of: str, wrt: str, local: bool = False) -> Partial:
         """∂of/∂wrt; a local one is marked where `of` depends on `wrt` along other paths too."""

@@ -333,8 +333,8 @@ def _view(block: Paragraph | Derivation | Table | Figure | Note, draw: Draw) -> 
                 "rigid": Source("false"),
             }
         case Derivation():
-            printer = SLASHED_DISPLAY if all(map(_is_numeric, block.lines)) else DISPLAY
-            lines = [_line(line, printer) for line in block.lines]
+            low = all(map(_is_numeric, block.lines))
+            lines = [_line(line, SLASHED_DISPLAY if low or line.compact else DISPLAY) for line in block.lines]
             return {"template": "derivation.typ", "lines": lines, "rigid": Source("true")}
         case Table():
             return {**_table(block), "rigid": Source("true")}
