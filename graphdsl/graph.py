@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from graphdsl.derive.derivative import derivative
 from graphdsl.derive.element import element, expanded, part
 from graphdsl.derive.shape import shape_of
-from graphdsl.expr import Expr, IndexedSum, Number, Sum, Symbol, children, symbols, with_children
+from graphdsl.diagnostics import Diagnostic, Label
+from graphdsl.expr import Expr, IndexedSum, Number, Sum, Symbol, children, symbols, walk, with_children
 from graphdsl.model import Model, Node
 from graphdsl.numbers import indices, size
 
@@ -112,10 +113,13 @@ class Graph:
 
     @cached_property
     def shared(self) -> dict[str, tuple[str, ...]]:
-        """The parameters that more than one computed entry uses, and these entries."""
+        """The parameters that stand in more than one place, and the computed entries where they stand, place by place."""
         keys = [entry.key for q in self.model.quantities if q.kind == "param" for entry in entry_symbols(q.symbol)]
-        uses = {key: tuple(self.entries.successors(key)) for key in keys}
+        uses = {key: tuple(use for use in self.entries.successors(key) for _ in self._places(use, key)) for key in keys}
         return {key: used for key, used in uses.items() if len(used) > 1}
+
+    def _places(self, use: str, key: str) -> list[Expr]:
+        return [node for node in walk(self.formula(use)) if isinstance(node, Symbol) and node.key == key]
 
     @cached_property
     def scalar_operations(self) -> int:
@@ -123,6 +127,35 @@ class Graph:
         shapes = {node.symbol.key: node.symbol.shape for node in self.model.nodes}
         shapes |= {q.symbol.key: q.symbol.shape for q in self.model.quantities}
         return sum(max((size(shapes.get(i, ())) for i in (*op.inputs, op.id)), default=1) for op in self.ops)
+
+
+def shared_parameters(graph: Graph) -> tuple[Diagnostic, ...]:
+    """An announcement of every parameter that more than one entry uses; in a large net they are not looked for."""
+    if len(graph.symbols) > MOST_ANNOUNCED:
+        return ()
+    spans = {e.key: q.span for q in graph.model.quantities for e in entry_symbols(q.symbol)}
+    return tuple(
+        Diagnostic(
+            f"`{key}` is one parameter, {_used(uses)}: its gradient is the sum over them",
+            (Label(spans[key]),),
+            "",
+            "note",
+        )
+        for key, uses in graph.shared.items()
+    )
+
+
+def _used(uses: tuple[str, ...]) -> str:
+    names = list(dict.fromkeys(uses))
+    return (
+        f"used {len(uses)} times in `{names[0]}`"
+        if len(names) == 1
+        else f"used in {', '.join(f'`{n}`' for n in names)}"
+    )
+
+
+MOST_ANNOUNCED = 2_000
+"""In a net of more named numbers, shared parameters are not announced."""
 
 
 def entry_symbols(symbol: Symbol) -> Iterator[Symbol]:

@@ -38,7 +38,7 @@ def read(spec: str | os.PathLike[str]) -> Source:
 def solved(source: Source) -> Solution:
     """From the text to numbers that have been checked; the page is made when it is asked for."""
     from graphdsl.check import check
-    from graphdsl.graph import build
+    from graphdsl.graph import build, shared_parameters
     from graphdsl.parse import parse
     from graphdsl.routes import compare, verdicts
     from graphdsl.run import run
@@ -53,7 +53,7 @@ def solved(source: Source) -> Solution:
         trace=trace,
         check=compare(trace),
         verdicts=verdicts(trace),
-        announcements=tuple(dict.fromkeys((*spec.announcements, *model.announcements))),
+        announcements=tuple(dict.fromkeys((*spec.announcements, *model.announcements, *shared_parameters(graph)))),
     )
 
 

@@ -228,6 +228,10 @@ def _value_at_kink(cases: Expr) -> Expr:
 def _shared(graph: Graph, phrases: Phrases) -> Iterator[Inlines]:
     if len(graph.symbols) > MOST_SEARCHED:
         return
-    for symbol, uses in graph.shared.items():
-        names = phrases.listed([(Math(graph.symbols[use]),) for use in uses[:6]])
-        yield phrases.say("shared", name=Math(graph.symbols[symbol]), uses=names)
+    for key, uses in graph.shared.items():
+        name = Math(graph.symbols[key])
+        names = [(Math(graph.symbols[use]),) for use in list(dict.fromkeys(uses))[:6]]
+        if len(names) == 1:
+            yield phrases.say("shared_within", name=name, count=len(uses), use=names[0])
+        else:
+            yield phrases.say("shared", name=name, uses=phrases.listed([*names]))
