@@ -18,7 +18,9 @@ class Dense:
     out: tuple[Symbol, Expr]
 
 
-def dense(out: Symbol, z: Symbol, inputs: Expr, weights: Expr, bias: Expr | None, activation: Operation | None) -> Dense:
+def dense(
+    out: Symbol, z: Symbol, inputs: Expr, weights: Expr, bias: Expr | None, activation: Operation | None
+) -> Dense:
     """Shapes: inputs (n,), weights (m, n), bias (m,), a number for the whole layer, or nothing; out (m,)."""
     weighted = ops.call(ops.MATMUL, weights, inputs)
     argument = add(weighted, bias) if bias is not None else weighted

@@ -72,7 +72,9 @@ def trial(row: Operation, shapes: tuple[Shape, ...], seed: int) -> tuple[Call, d
     rng = random.Random(seed)
     names = tuple(Symbol(f"a{i}", shape) for i, shape in enumerate(shapes))
     values = {
-        name.key: Tensor(name.shape, tuple(Num(Decimal(rng.randint(100, 2000)) / 1000) for _ in range(size(name.shape))))
+        name.key: Tensor(
+            name.shape, tuple(Num(Decimal(rng.randint(100, 2000)) / 1000) for _ in range(size(name.shape)))
+        )
         for name in names
     }
     return ops.call(row, *names, **ATTRIBUTES.get(row.name, {})), values
