@@ -1,27 +1,26 @@
-"""Network -> Diagram: where units, biases, links and their labels stand; never a format, never a number of the run."""
+"""Network -> Diagram: where units, biases, links and their labels stand; never a format, and no number that it did not get."""
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from graphdsl.diagram import Arrow, Box, BoxKind, Diagram
-from graphdsl.expr import Expr, Symbol
+from graphdsl.diagram import Arrow, Box, BoxKind, Diagram, with_digits
+from graphdsl.expr import Expr, Number, Symbol
 from graphdsl.names import Ink
 from graphdsl.outline import (
-    HALF_HEIGHT,
     Curve,
     Point,
     Rect,
     Shape,
+    arrow_label_rect,
     clipped,
     curve_between,
     cut_by,
-    label_rect,
     shape_of,
 )
 
@@ -96,18 +95,45 @@ def to_networkx(network: Network) -> networkx.MultiDiGraph:
 
 def network_diagram(network: Network) -> Diagram:
     """The drawing of a network, everything at its place: layers are columns, biases hang below their units."""
+    return placed(plan(network))
+
+
+def plan(network: Network) -> Diagram:
+    """The boxes in their columns, the biases and the links; one that is not drawn whole loses its labels and biases."""
     columns = _columns(network)
-    shown = {unit.key for column in columns for unit in column}
-    links = tuple(link for link in network.links if link.source in shown and link.target in shown)
+    boxes = [Box(u.key, u.symbol, u.kind, column=i) for i, units in enumerate(columns) for u in units]
+    shown = {box.id for box in boxes}
+    links = [link for link in network.links if link.source in shown and link.target in shown]
     labels = sum(link.label is not None for link in links)
-    unnamed = tuple(replace(link, label=None) for link in links)
-    if any(unit.kind == "elision" for column in columns for unit in column) or labels > MOST_LABELS:
-        links = unnamed
+    whole = not any(box.kind == "elision" for box in boxes)
+    named = labels <= MOST_LABELS and whole
+    biased = [unit for units in columns for unit in units if unit.bias is not None and whole]
+    boxes += [Box(bias_id(unit.key), unit.bias, "bias") for unit in biased]
+    arrows = [Arrow(bias_id(unit.key), unit.key) for unit in biased]
+    arrows += [Arrow(link.source, link.target, link.label if named else None) for link in links]
+    return Diagram("network", tuple(boxes), tuple(arrows), placed=False)
+
+
+def bias_id(unit: str) -> str:
+    """The id of the box of a unit's bias."""
+    return f"bias of {unit}"
+
+
+def placed(diagram: Diagram) -> Diagram:
+    """A planned network with every position; where labels find no room, it has none."""
+    labels = sum(arrow.label is not None for arrow in diagram.arrows)
     for attempt in range(_ATTEMPTS if labels <= _FEW_LABELS else _STRICT_ATTEMPTS):
-        drawing = _Drawing(columns, links, attempt)
+        drawing = _Drawing(diagram, attempt)
         if drawing.clear:
             return drawing.diagram()
-    return _Drawing(columns, unnamed, 0).diagram()
+    bare = tuple(replace(arrow, label=None, gradient=None) for arrow in diagram.arrows)
+    return _Drawing(replace(diagram, arrows=bare), 0).diagram()
+
+
+def finished(diagram: Diagram, digits: Callable[[Number], Number]) -> Diagram:
+    """The drawing with the digits of its numbers chosen; a network gets its places only then, for they need room."""
+    shown = with_digits(diagram, digits)
+    return placed(shown) if any(box.column is not None for box in shown.boxes) else shown
 
 
 def _columns(network: Network) -> tuple[tuple[Unit, ...], ...]:
@@ -172,13 +198,16 @@ class _Gap:
 class _Drawing:
     """One try at placing everything; each attempt takes more room than the one before, until nothing overlaps."""
 
-    def __init__(self, columns: Sequence[Sequence[Unit]], links: Sequence[Link], attempt: int):
-        self.columns, self.links = columns, links
+    def __init__(self, diagram: Diagram, attempt: int):
+        self.plan = diagram
+        self.columns = _in_columns(diagram)
+        self.biases = {arrow.target: box for arrow, box in _biases(diagram)}
+        hanging = {box.id for box in self.biases.values()}
+        self.links = [arrow for arrow in diagram.arrows if arrow.source not in hanging]
         self.strict = attempt < _STRICT_ATTEMPTS
         self.wider, self.taller = 1 + 0.08 * attempt, 1 + 0.1 * attempt
-        self.column = {unit.key: i for i, units in enumerate(columns) for unit in units}
-        self.row = {u.key: (len(units) - 1) / 2 - i for units in columns for i, u in enumerate(units)}
-        self.boxes = {unit.key: Box(unit.key, unit.symbol, unit.kind) for units in columns for unit in units}
+        self.column = {box.id: i for i, boxes in enumerate(self.columns) for box in boxes}
+        self.row = {b.id: (len(boxes) - 1) / 2 - i for boxes in self.columns for i, b in enumerate(boxes)}
         self._place_units()
         self._place_biases()
         self._obstacles = [*self.shapes.values(), *self.bias_shapes.values()]
@@ -194,33 +223,36 @@ class _Drawing:
         self.gaps = [gap for gap, _ in gaps]
         x = 0.0
         self.shapes: dict[str, Shape] = {}
-        for i, units in enumerate(self.columns):
+        for i, boxes in enumerate(self.columns):
             x += self.wider * self.gaps[i - 1].width if i else 0.0
-            for unit in units:
-                self.shapes[unit.key] = shape_of(self.boxes[unit.key], (x, self.row[unit.key] * self.pitch))
+            for box in boxes:
+                self.shapes[box.id] = shape_of(box, (x, self.row[box.id] * self.pitch))
 
     def _pitch(self) -> float:
         """The least distance between rows: a unit, its bias, and some air."""
-        tallest = max((len(units) for units in self.columns), default=0)
-        biases = [unit.bias for units in self.columns for unit in units if unit.bias is not None]
-        below = max((_height(bias) for bias in biases), default=0.0)
+        tallest = max((len(boxes) for boxes in self.columns), default=0)
+        below = max((_size(box).height for box in self.biases.values()), default=0.0)
+        units = max((_size(box).height for boxes in self.columns for box in boxes if box.kind != "elision"), default=0)
         air = _ROW_AIR if tallest <= MOST_UNITS // 2 else _TIGHT_AIR
-        return 2 * HALF_HEIGHT["ellipse"] + (_BIAS_GAP + below if biases else 2 * air) + air
+        return units + (_BIAS_GAP + below if self.biases else 2 * air) + air
 
     def _gap(self, left: int, pitch: float) -> tuple[_Gap, float]:
         """The best room between two columns, and the pitch that it needs."""
-        units = [*self.columns[left], *self.columns[left + 1]]
-        half = [max(shape_of(self.boxes[u.key], (0, 0)).width for u in self.columns[left + i]) / 2 for i in (0, 1)]
-        tallest = max(len(self.columns[left]), len(self.columns[left + 1]))
+        columns = (self.columns[left], self.columns[left + 1])
+        half = [max(_size(box).width for box in boxes) / 2 for boxes in columns]
+        for i, boxes in enumerate(columns):
+            half[i] = max([half[i], *(_size(self.biases[b.id]).width / 2 for b in boxes if b.id in self.biases)])
+        tallest = max(len(boxes) for boxes in columns)
         least = max(_LEAST_COLUMN, sum(half) + 32, 0.4 * pitch * (tallest - 1))
-        between = {u.key for u in units}
+        between = {box.id for boxes in columns for box in boxes}
         links = [link for link in self.links if link.source in between and link.target in between]
-        labels = [link.label for link in links if link.label is not None]
-        labels += [k.label for k in self.links if k.label is not None and self.column[k.source] == left]
+        labels = [link for link in links if link.label is not None]
+        labels += [link for link in self.links if link.label is not None and self.column[link.source] == left]
         if not labels:
             return _Gap(least, 0.33), pitch
-        width = max(label_rect(label, (0, 0)).right for label in labels) * 2
-        tall = max(_height(label) for label in labels) + _LABEL_AIR
+        rects = [arrow_label_rect(link, (0, 0)) for link in labels]
+        width = max(rect.right for rect in rects) * 2
+        tall = max(rect.top - rect.bottom + _air_about(link) for rect, link in zip(rects, labels, strict=True))
         ways = {(self.row[link.source], self.row[link.target]) for link in links if link.label is not None}
         choices = []
         for percent in range(36, 13, -1):
@@ -233,15 +265,11 @@ class _Drawing:
         return _Gap(room, -share), max(needed, pitch)
 
     def _place_biases(self) -> None:
-        self.bias_boxes: dict[str, Box] = {}
         self.bias_shapes: dict[str, Shape] = {}
-        for unit in (unit for units in self.columns for unit in units):
-            if unit.bias is not None:
-                box = Box(f"bias of {unit.key}", unit.bias, "bias")
-                x, y = self.shapes[unit.key].centre
-                y -= self.shapes[unit.key].height / 2 + _BIAS_GAP + _height(unit.bias) / 2
-                self.bias_boxes[unit.key] = box
-                self.bias_shapes[unit.key] = shape_of(box, (x, y))
+        for key, box in self.biases.items():
+            x, y = self.shapes[key].centre
+            y -= self.shapes[key].height / 2 + _BIAS_GAP + _size(box).height / 2
+            self.bias_shapes[box.id] = shape_of(box, (x, y))
 
     # How the links run
 
@@ -290,6 +318,7 @@ class _Drawing:
 
     def _place_labels(self) -> list[Point | None]:
         self.clear = True
+        self._inks = [arrow_label_rect(link, (0.0, 0.0)) for link in self.links]
         self._labels: list[Rect] = []
         return [self._place_label(i) for i in range(len(self.links))]
 
@@ -299,15 +328,15 @@ class _Drawing:
             return None
         way = self._way(link.source, link.target, self.bends[place])
         best = min(
-            ((self._faults(place, link.label, way.at(t)), order, t) for order, t in enumerate(self._choices(link))),
+            ((self._faults(place, way.at(t)), order, t) for order, t in enumerate(self._choices(link))),
             key=lambda choice: choice[:2],
         )
         self.clear = self.clear and best[0] == 0
         centre = way.at(best[2])
-        self._labels.append(label_rect(link.label, centre))
+        self._labels.append(self._inks[place].moved(centre))
         return centre
 
-    def _choices(self, link: Link) -> list[float]:
+    def _choices(self, link: Arrow) -> list[float]:
         """Places along the way: first in line with the labels of the other links from this column."""
         left, right = self.shapes[link.source].centre[0], self.shapes[link.target].centre[0]
         column = min(self.column[link.source], len(self.gaps) - 1)
@@ -315,10 +344,10 @@ class _Drawing:
         first = gap.label_at * gap.width * self.wider / (right - left) if right > left else gap.label_at
         return [first, *(first * (1 + 0.1 * i * sign) for i in range(1, 9) for sign in (-1, 1)), 0.4, 0.5]
 
-    def _faults(self, place: int, label: Expr, centre: Point) -> int:
+    def _faults(self, place: int, centre: Point) -> int:
         """What a label would run into there."""
-        rect = label_rect(label, centre)
-        roomy = rect.grown(2.0, 1.0)
+        rect = self._inks[place].moved(centre)
+        roomy = rect.grown(2.0, _air_about(self.links[place]) - _LABEL_AIR + 1.0)
         faults = sum(roomy.meets(other) for other in self._labels)
         faults += sum(rect.grown(3.0, 1.5).meets(shape.rect) for shape in self._obstacles)
         if self.strict:
@@ -326,15 +355,42 @@ class _Drawing:
         return faults
 
     def diagram(self) -> Diagram:
-        """The boxes, then the arrows, in the order in which they were given."""
-        boxes = [replace(box, position=self.shapes[key].centre) for key, box in self.boxes.items()]
-        boxes += [replace(box, position=self.bias_shapes[key].centre) for key, box in self.bias_boxes.items()]
-        arrows = [Arrow(box.id, key) for key, box in self.bias_boxes.items()]
-        arrows += [
-            Arrow(link.source, link.target, link.label, position, bend=bend)
-            for link, position, bend in zip(self.links, self.positions, self.bends, strict=True)
-        ]
-        return Diagram("network", tuple(boxes), tuple(arrows), placed=True)
+        """The boxes and arrows of the plan, in its order."""
+        shapes = {**self.shapes, **self.bias_shapes}
+        boxes = tuple(replace(box, position=shapes[box.id].centre) for box in self.plan.boxes)
+        links = iter(zip(self.positions, self.bends, strict=True))
+        arrows = tuple(
+            arrow if arrow.source in self.bias_shapes else _at(arrow, *next(links)) for arrow in self.plan.arrows
+        )
+        return replace(self.plan, boxes=boxes, arrows=arrows, placed=True)
+
+
+def _at(link: Arrow, position: Point | None, bend: float) -> Arrow:
+    return replace(link, label_position=position, bend=bend)
+
+
+def _in_columns(diagram: Diagram) -> list[list[Box]]:
+    """The boxes of each layer, in their order."""
+    columns: dict[int, list[Box]] = defaultdict(list)
+    for box in diagram.boxes:
+        if box.column is not None:
+            columns[box.column].append(box)
+    return [columns[i] for i in sorted(columns)]
+
+
+def _biases(diagram: Diagram) -> list[tuple[Arrow, Box]]:
+    """Each arrow from a bias to its unit, and the bias."""
+    hanging = {box.id: box for box in diagram.boxes if box.kind == "bias"}
+    return [(arrow, hanging[arrow.source]) for arrow in diagram.arrows if arrow.source in hanging]
+
+
+def _air_about(link: Arrow) -> float:
+    """The least distance between labels, one above the other; of two lines they need more to be told apart."""
+    return _LABEL_AIR if link.gradient is None else 2 * _LABEL_AIR
+
+
+def _size(box: Box) -> Shape:
+    return shape_of(box, (0.0, 0.0))
 
 
 def _runs_into(trace: Trace, rect: Rect) -> bool:
@@ -348,11 +404,6 @@ def _cross(a: tuple[Point, Point], b: tuple[Point, Point]) -> bool:
 
 def _turn(a: Point, b: Point, c: Point) -> bool:
     return (b[0] - a[0]) * (c[1] - a[1]) > (b[1] - a[1]) * (c[0] - a[0])
-
-
-def _height(label: Expr) -> float:
-    rect = label_rect(label, (0, 0))
-    return rect.top - rect.bottom
 
 
 def _least_distance(heights: Sequence[float]) -> float:

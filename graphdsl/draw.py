@@ -15,24 +15,24 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from graphdsl.diagram import Arrow, Box, BoxKind, Diagram
-from graphdsl.expr import Expr
+from graphdsl.diagram import Arrow, Box, BoxKind, Diagram, Tone
 from graphdsl.fonts import FAMILY, MATH_FAMILY, MATH_SIGNS
-from graphdsl.lettering import Run, lettering
+from graphdsl.lettering import Run
 from graphdsl.outline import (
     LABEL_SIZE,
     Curve,
     Form,
+    Inscription,
+    Part,
     Point,
     Rect,
     Shape,
-    baseline,
+    arrow_inscriptions,
+    arrow_label_rect,
     clipped,
     curve_between,
-    label_baseline,
-    label_rect,
-    letter_size,
-    name_rect,
+    inscriptions,
+    key_inscription,
     shape_of,
 )
 
@@ -45,6 +45,10 @@ PIXELS_PER_INCH = 300
 _INK = "#1a1a1a"
 _LINE = "#5a5a5a"
 _THIN_LINE = "#8c8c8c"
+_PALE_LINE = "#cfcfcf"
+_PALE_INK = "#a3a3a3"
+_GRADIENT_INK = "#b03a0e"
+"""The one hue: darker than pale, lighter than ink, and always slanted, so that nothing hangs on seeing it."""
 _MANY_ARROWS = 60
 _ARROW_LENGTH = 4.2
 _MARGIN = 2.0
@@ -69,9 +73,21 @@ _LOOK: Mapping[BoxKind, Mapping[str, str]] = {
     "target": {"fillcolor": "#ffffff", "style": "filled,dashed", "color": _LINE, "penwidth": "0.7"},
     "operation": {"fillcolor": "#ffffff", "style": "filled", "color": _LINE, "penwidth": "0.7"},
     "parameter": {"fillcolor": "#f6f6f6", "style": "filled,rounded", "color": _LINE, "penwidth": "0.5"},
+    "constant": {"fillcolor": "#ffffff", "style": "filled", "color": _THIN_LINE, "penwidth": "0.4"},
+    "formula": {"fillcolor": "#ffffff", "style": "filled,rounded", "color": _LINE, "penwidth": "0.7"},
+    "result": {"fillcolor": "#ffffff", "style": "filled,rounded", "color": _INK, "penwidth": "1.2"},
     "bias": {},
     "elision": {},
+    "wire": {},
+    "datum": {"fillcolor": "#ececec", "style": "filled", "color": _LINE, "penwidth": "0.7"},
+    "name": {},
 }
+_TONE: Mapping[Tone, dict[str, str]] = {
+    "plain": {},
+    "strong": {"color": _INK, "penwidth": "1.3"},
+    "pale": {"color": _PALE_LINE, "penwidth": "0.5"},
+}
+_PALE_FILL = "#fbfbfb"
 _GRAPHVIZ_SHAPE: Mapping[Form, str] = {"ellipse": "ellipse", "rectangle": "box", "bare": "plaintext"}
 
 
@@ -81,16 +97,20 @@ class _Edge:
 
     arrow: Arrow
     splines: tuple[tuple[Point, ...], ...]
-    tip: Point
+    tip: Point | None
     label_at: Point | None
 
 
 class _Scene(NamedTuple):
     """A diagram in which everything has its place."""
 
-    boxes: tuple[Box, ...]
+    diagram: Diagram
     shapes: tuple[Shape, ...]
     edges: tuple[_Edge, ...]
+
+    @property
+    def boxes(self) -> tuple[Box, ...]:
+        return self.diagram.boxes
 
 
 def dot(diagram: Diagram) -> str:
@@ -125,21 +145,43 @@ def size(diagram: Diagram) -> tuple[float, float]:
     return extent.right - extent.left, extent.top - extent.bottom
 
 
-def label_boxes(diagram: Diagram) -> list[tuple[str, Rect]]:
-    """Where the ink of each name and label is: boxes by their id, the label of arrow number i (from 1) as `arrow i`."""
+class Measures(NamedTuple):
+    """What is where in a drawing.
+
+    letters: the ink of each line of letters. The name of a box stands under its id, what else it bears as `value of …`
+    and `gradient of …`; the label of arrow number i (from 1) as `arrow i` and `gradient of arrow i`, the key as `key`.
+    shapes: the outline of each box by its id. curves: of each arrow, by its number, as control points.
+    """
+
+    letters: list[tuple[str, Rect]]
+    shapes: list[tuple[str, Shape]]
+    curves: list[tuple[int, tuple[tuple[Point, ...], ...]]]
+
+
+def measures(diagram: Diagram) -> Measures:
+    """Where everything is."""
     scene = _scene(diagram)
-    names = [(box.id, name_rect(box, shape)) for box, shape in zip(scene.boxes, scene.shapes, strict=True)]
-    return names + [
-        (f"arrow {i}", label_rect(edge.arrow.label, edge.label_at))
-        for i, edge in enumerate(scene.edges, 1)
-        if edge.arrow.label is not None and edge.label_at is not None
-    ]
+    boxes = list(zip(scene.boxes, scene.shapes, strict=True))
+    letters = [(_called(box.id, line), line.rect) for box, shape in boxes for line in inscriptions(box, shape)]
+    for i, edge in enumerate(scene.edges, 1):
+        letters += [(_called(f"arrow {i}", line), line.rect) for line in _label(edge)]
+    letters += [("key", line.rect) for line in _key(scene)]
+    shapes = [(box.id, shape) for box, shape in boxes]
+    return Measures(letters, shapes, [(i, edge.splines) for i, edge in enumerate(scene.edges, 1)])
+
+
+def _called(owner: str, line: Inscription) -> str:
+    return owner if line.part == "name" else f"{line.part} of {owner}"
+
+
+def label_boxes(diagram: Diagram) -> list[tuple[str, Rect]]:
+    """Where the ink of each line of letters is."""
+    return measures(diagram).letters
 
 
 def shapes(diagram: Diagram) -> list[tuple[str, Shape]]:
     """The outline of each box, by its id."""
-    scene = _scene(diagram)
-    return [(box.id, shape) for box, shape in zip(scene.boxes, scene.shapes, strict=True)]
+    return measures(diagram).shapes
 
 
 # Places
@@ -152,7 +194,19 @@ def _scene(diagram: Diagram) -> _Scene:
 def _placed(diagram: Diagram) -> _Scene:
     shape = {box.id: shape_of(box, box.position or (0.0, 0.0)) for box in diagram.boxes}
     edges = tuple(_edge(arrow, shape[arrow.source], shape[arrow.target]) for arrow in diagram.arrows)
-    return _Scene(diagram.boxes, tuple(shape[box.id] for box in diagram.boxes), edges)
+    return _Scene(diagram, tuple(shape[box.id] for box in diagram.boxes), edges)
+
+
+def _label(edge: _Edge) -> list[Inscription]:
+    return [] if edge.label_at is None else arrow_inscriptions(edge.arrow, edge.label_at)
+
+
+def _key(scene: _Scene) -> list[Inscription]:
+    key = scene.diagram.key
+    if key is None or not scene.shapes:
+        return []
+    extent = _ink(scene)
+    return [key_inscription(key, (extent.left, extent.bottom))]
 
 
 def _edge(arrow: Arrow, source: Shape, target: Shape) -> _Edge:
@@ -160,7 +214,7 @@ def _edge(arrow: Arrow, source: Shape, target: Shape) -> _Edge:
     shaft = way.part(0.0, max(0.02, _back_from_end(way, _ARROW_LENGTH)))
     pieces: tuple[Curve, ...] = (shaft,)
     if arrow.label is not None and arrow.label_position is not None:
-        pieces = _interrupted(shaft, label_rect(arrow.label, arrow.label_position).grown(1.8, 1.0))
+        pieces = _interrupted(shaft, arrow_label_rect(arrow, arrow.label_position).grown(1.8, 1.0))
     return _Edge(arrow, tuple(_cubic(piece) for piece in pieces), way.end, arrow.label_position)
 
 
@@ -199,15 +253,42 @@ def _laid_out(diagram: Diagram) -> _Scene:
     nodes = {node["id"]: node for node in found.get("objects", ())}
     arrows = {edge["id"]: edge for edge in found.get("edges", ())}
     outlines = tuple(shape_of(box, _point(nodes[f"n{i}"]["pos"])) for i, box in enumerate(diagram.boxes, 1))
-    edges = tuple(_read_edge(arrow, arrows[f"e{i}"]) for i, arrow in enumerate(diagram.arrows, 1))
-    return _Scene(diagram.boxes, outlines, edges)
+    shape = {box.id: outline for box, outline in zip(diagram.boxes, outlines, strict=True)}
+    wires = _wires(diagram)
+    joint = {key: (shape[key].rect.left, shape[key].rect.right, shape[key].centre[1]) for key in wires}
+    edges = tuple(
+        _joined(_read_edge(arrow, arrows[f"e{i}"]), joint.get(arrow.source), joint.get(arrow.target))
+        for i, arrow in enumerate(diagram.arrows, 1)
+    )
+    return _Scene(diagram, outlines, edges)
+
+
+def _wires(diagram: Diagram) -> set[str]:
+    return {box.id for box in diagram.boxes if box.kind == "wire"}
 
 
 def _read_edge(arrow: Arrow, found: Mapping[str, str]) -> _Edge:
     """An edge of Graphviz's: `e,x,y` is its tip, the rest are control points."""
-    tip, *points = found["pos"].split()
-    at = _point(found["lp"]) if "lp" in found else None
-    return _Edge(arrow, (tuple(_point(point) for point in points),), _point(tip.removeprefix("e,")), at)
+    points = [_point(point) for point in found["pos"].split() if not point.startswith("e,")]
+    tip = next((_point(point.removeprefix("e,")) for point in found["pos"].split() if point.startswith("e,")), None)
+    return _Edge(arrow, (tuple(points),), tip, _point(found["lp"]) if "lp" in found else None)
+
+
+Joint = tuple[float, float, float]
+"""Where a wire begins and ends, and its height."""
+
+
+def _joined(edge: _Edge, source: Joint | None, target: Joint | None) -> _Edge:
+    """A line that leaves a wire begins at its end; one that enters a wire goes on through it, and has no tip."""
+    (points,) = edge.splines
+    if source is not None:
+        points = ((source[1], source[2]), *points[1:])
+    if target is None:
+        return replace(edge, splines=(points,))
+    left, right, y = target
+    third = (right - left) / 3
+    through = ((left, y), (left + third, y), (right - third, y), (right, y))
+    return replace(edge, splines=((*points[:-1], *through),), tip=None)
 
 
 def _point(text: str) -> Point:
@@ -222,15 +303,30 @@ def _attributed(diagram: Diagram, scene: _Scene | None, lettered: bool) -> netwo
     """The drawing as a graph whose nodes and edges bear Graphviz' attributes; parallel arrows stay apart."""
     import networkx
 
-    graph = networkx.MultiDiGraph(graph=_graph_attributes(scene), many=len(diagram.arrows) > _MANY_ARROWS)
+    graph = networkx.MultiDiGraph(
+        graph=_graph_attributes(diagram, scene, lettered),
+        many=diagram.view == "network" and len(diagram.arrows) > _MANY_ARROWS,
+    )
     names = _dot_names(diagram)
+    wires = _wires(diagram)
     for i, box in enumerate(diagram.boxes):
         shape = scene.shapes[i] if scene else shape_of(box, (0.0, 0.0))
         graph.add_node(names[box.id], **_node_attributes(i + 1, box, shape, scene is not None, lettered))
     for i, arrow in enumerate(diagram.arrows):
         attributes = _edge_attributes(i + 1, arrow, scene.edges[i] if scene else None, lettered)
+        attributes |= _joints(arrow, wires, scene is None)
         graph.add_edge(names[arrow.source], names[arrow.target], key=i, **attributes)
     return graph
+
+
+def _joints(arrow: Arrow, wires: set[str], unplaced: bool) -> dict[str, str]:
+    """A line runs straight into a wire, without a head, and leaves it at its end."""
+    found = {"arrowhead": "none"} if arrow.target in wires else {}
+    if unplaced and arrow.target in wires:
+        found |= {"headport": "w", "weight": "50"}
+    if unplaced and arrow.source in wires:
+        found |= {"tailport": "e"}
+    return found
 
 
 def _source(graph: networkx.MultiDiGraph) -> str:
@@ -255,10 +351,13 @@ def _dot_names(diagram: Diagram) -> dict[str, str]:
     return {box.id: box.id if plain.fullmatch(box.id) else f"#{i}" for i, box in enumerate(diagram.boxes, 1)}
 
 
-def _graph_attributes(scene: _Scene | None) -> dict[str, str]:
-    if scene is None:
-        return {"rankdir": "LR", "nodesep": "0.25", "ranksep": "0.45"}
-    return {"layout": "nop2", "notranslate": "true"}
+def _graph_attributes(diagram: Diagram, scene: _Scene | None, lettered: bool) -> dict[str, str]:
+    found = {"rankdir": "LR", "nodesep": "0.14", "ranksep": "0.18"} if diagram.view == "graph" else {"rankdir": "LR"}
+    if scene is not None:
+        found = {"layout": "nop2", "notranslate": "true"}
+    if lettered and diagram.key is not None:
+        found |= {"label": _html_like([key_inscription(diagram.key, (0.0, 0.0))]), "labelloc": "b", "labeljust": "l"}
+    return found
 
 
 def _node_attributes(number: int, box: Box, shape: Shape, pinned: bool, lettered: bool) -> dict[str, str]:
@@ -267,24 +366,33 @@ def _node_attributes(number: int, box: Box, shape: Shape, pinned: bool, lettered
         "shape": _GRAPHVIZ_SHAPE[shape.form],
         "width": f"{shape.width / 72:.4f}",
         "height": f"{shape.height / 72:.4f}",
-        **_LOOK[box.kind],
+        **_look(box),
         **({"pos": _pair(shape.centre) + "!"} if pinned else {}),
-        **({"label": _html_like(box.label), "fontsize": f"{letter_size(box.kind):g}"} if lettered else {}),
+        **({"label": _html_like(inscriptions(box, shape)), "fontsize": "10"} if lettered else {}),
     }
 
 
+def _look(box: Box) -> dict[str, str]:
+    look = dict(_LOOK[box.kind])
+    if not look:
+        return look
+    if box.tone == "pale" and look["fillcolor"] != "#ffffff":
+        look["fillcolor"] = _PALE_FILL
+    return look | _TONE[box.tone]
+
+
 def _edge_attributes(number: int, arrow: Arrow, edge: _Edge | None, lettered: bool) -> dict[str, str]:
-    attributes = {"id": f"e{number}"} | ({"style": "dashed"} if arrow.dashed else {})
+    attributes = {"id": f"e{number}"} | ({"style": "dashed"} if arrow.dashed else {}) | _TONE[arrow.tone]
     if edge is not None:
-        tip = f"e,{_pair(edge.tip)} "
+        tip = f"e,{_pair(edge.tip)} " if edge.tip else ""
         curves = [" ".join(_pair(point) for point in spline) for spline in edge.splines]
         attributes["pos"] = ";".join([*curves[:-1], tip + curves[-1]])
     if arrow.label is None:
         return attributes
     if lettered:
-        attributes |= {"label": _html_like(arrow.label), "fontsize": f"{LABEL_SIZE:g}"}
+        attributes |= {"label": _html_like(arrow_inscriptions(arrow, (0.0, 0.0))), "fontsize": f"{LABEL_SIZE:g}"}
     elif edge is None:
-        attributes["label"] = _empty_label(arrow.label)
+        attributes["label"] = _empty_label(arrow)
     if lettered and edge is not None and edge.label_at is not None:
         attributes["lp"] = _pair(edge.label_at)
     return attributes
@@ -294,9 +402,9 @@ def _pair(point: Point) -> str:
     return ",".join(f"{round(value, 3) + 0.0:.3f}" for value in point)
 
 
-def _empty_label(label: Expr) -> str:
+def _empty_label(arrow: Arrow) -> str:
     """A table of the label's size: the engine keeps room, and looks for no font."""
-    rect = label_rect(label, (0.0, 0.0)).grown(2.0)
+    rect = arrow_label_rect(arrow, (0.0, 0.0)).grown(2.0)
     width, height = math.ceil(rect.right - rect.left), math.ceil(rect.top - rect.bottom)
     return (
         f'<<TABLE BORDER="0" CELLBORDER="0" CELLPADDING="0" CELLSPACING="0" FIXEDSIZE="TRUE" '
@@ -304,10 +412,14 @@ def _empty_label(label: Expr) -> str:
     )
 
 
-def _html_like(label: Expr) -> str:
+def _html_like(lines: list[Inscription]) -> str:
     """The letters as Graphviz' HTML-like label; a backslash is doubled, for it opens an escape there too."""
-    letters = "".join(_marked(run) for run in lettering(label).runs)
-    return f"<{letters}>" if letters else ""
+    told = ["".join(_marked(run) for run in line.letters.runs) for line in lines if line.letters.runs]
+    coloured = [
+        f'<FONT COLOR="{_GRADIENT_INK}">{text}</FONT>' if line.part == "gradient" else text
+        for line, text in zip((line for line in lines if line.letters.runs), told, strict=True)
+    ]
+    return f"<{'<BR/>'.join(coloured)}>" if coloured else ""
 
 
 def _marked(run: Run) -> str:
@@ -357,15 +469,21 @@ def _lettered(drawn: ET.Element, scene: _Scene, title: str) -> str:
     body = ET.SubElement(root, f"{{{_SVG}}}g", {"font-family": FAMILY, "fill": _INK, "text-anchor": "middle"})
     groups = {group.get("id", ""): group for group in drawn.iter(f"{{{_SVG}}}g")}
     for i, edge in enumerate(scene.edges, 1):
-        group = _bare_group(body, groups[f"e{i}"], "arrow", f"{edge.arrow.source} {edge.arrow.target}")
-        if edge.arrow.label is not None and edge.label_at is not None:
-            _write(
-                group, edge.arrow.label, edge.label_at[0], label_baseline(edge.arrow.label, edge.label_at), LABEL_SIZE
-            )
+        kind = _classes("arrow", edge.arrow.tone)
+        group = _bare_group(body, groups[f"e{i}"], kind, f"{edge.arrow.source} {edge.arrow.target}")
+        for line in _label(edge):
+            _write(group, line, edge.arrow.tone)
     for i, (box, shape) in enumerate(zip(scene.boxes, scene.shapes, strict=True), 1):
-        group = _bare_group(body, groups[f"n{i}"], box.kind, box.id)
-        _write(group, box.label, shape.centre[0], baseline(box, shape), letter_size(box.kind))
+        group = _bare_group(body, groups[f"n{i}"], _classes(box.kind, box.tone), box.id)
+        for line in inscriptions(box, shape):
+            _write(group, line, box.tone)
+    for line in _key(scene):
+        _write(ET.SubElement(body, f"{{{_SVG}}}g", {"class": "key"}), line, "plain")
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
+
+
+def _classes(kind: str, tone: Tone) -> str:
+    return kind if tone == "plain" else f"{kind} {tone}"
 
 
 def _bare_group(body: ET.Element, drawn: ET.Element, kind: str, key: str) -> ET.Element:
@@ -377,16 +495,16 @@ def _bare_group(body: ET.Element, drawn: ET.Element, kind: str, key: str) -> ET.
     return group
 
 
-def _write(group: ET.Element, label: Expr, x: float, y: float, size: float) -> None:
+def _write(group: ET.Element, line: Inscription, tone: Tone) -> None:
     """One text of several runs, each shifted from where the one before ended.
 
     A renderer that meets a sign which the text font lacks sets the whole chunk in another font: a line with such a
     sign is cut into chunks, each at a place of its own.
     """
-    letters = lettering(label)
+    letters, (x, y), size = line.letters, line.at, line.size
     parts = [part for run in letters.runs for part in _by_font(run)]
     chunked = any(part.text[0] in MATH_SIGNS for part in parts)
-    attributes = {"x": _figure(x), "y": _figure(-y), "font-size": _figure(size)}
+    attributes = {"x": _figure(x), "y": _figure(-y), "font-size": _figure(size)} | _ink_of(line.part, tone)
     here = x - letters.width / 2 * size
     if chunked or any(part.back for part in parts):
         # browsers and typst disagree on where the middle of a line with steps back is
@@ -408,6 +526,12 @@ def _write(group: ET.Element, label: Expr, x: float, y: float, size: float) -> N
         here += part.width * size
 
 
+def _ink_of(part: Part, tone: Tone) -> dict[str, str]:
+    """What a line of letters tells, and its ink where that is not the drawing's."""
+    ink = _PALE_INK if tone == "pale" else _GRADIENT_INK if part == "gradient" else ""
+    return ({"class": part} if part != "name" else {}) | ({"fill": ink} if ink else {})
+
+
 def _by_font(run: Run) -> Iterator[Run]:
     """The run, cut where its letters come from another font."""
     for i, (_, part) in enumerate(groupby(run.text, MATH_SIGNS.__contains__)):
@@ -424,17 +548,26 @@ def _printable(text: str) -> str:
 
 def _extent(scene: _Scene) -> Rect:
     """Everything that is drawn, and a margin."""
+    ink = _ink(scene)
+    return _union([ink, *(line.rect for line in _key(scene))]).grown(_MARGIN) if scene.shapes else ink
+
+
+def _ink(scene: _Scene) -> Rect:
+    """Everything that is drawn but the key."""
     rects = [shape.rect for shape in scene.shapes]
-    rects += [name_rect(box, shape) for box, shape in zip(scene.boxes, scene.shapes, strict=True)]
+    rects += [
+        line.rect for box, shape in zip(scene.boxes, scene.shapes, strict=True) for line in inscriptions(box, shape)
+    ]
     for edge in scene.edges:
-        points = [point for spline in edge.splines for point in spline] + [edge.tip]
+        points = [point for spline in edge.splines for point in spline] + ([edge.tip] if edge.tip else [])
         rects += [Rect(x, y, x, y) for x, y in points]
-        if edge.arrow.label is not None and edge.label_at is not None:
-            rects.append(label_rect(edge.arrow.label, edge.label_at))
-    if not rects:
-        return Rect(0.0, 0.0, 1.0, 1.0)
+        rects += [line.rect for line in _label(edge)]
+    return _union(rects) if rects else Rect(0.0, 0.0, 1.0, 1.0)
+
+
+def _union(rects: list[Rect]) -> Rect:
     left, bottom, right, top = zip(*rects, strict=True)
-    return Rect(min(left), min(bottom), max(right), max(top)).grown(_MARGIN)
+    return Rect(min(left), min(bottom), max(right), max(top))
 
 
 _PAGE = """#set document(title: sys.inputs.title, keywords: ("graphdsl",), date: none)

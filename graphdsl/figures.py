@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import assert_never
 
+from graphdsl.depict import finished
 from graphdsl.derive.evaluate import evaluate
+from graphdsl.diagram import Diagram, has_numbers
 from graphdsl.document import (
     Block,
     Derivation,
@@ -29,6 +31,11 @@ from graphdsl.numbers import MOST_OPERAND_DIGITS, PRECISION, Decimal50, Display,
 
 class FalseLine(Exception):
     """A line whose printed numbers cannot be made to give its printed result: a defect, never a page."""
+
+
+def drawing(diagram: Diagram, display: Display) -> Diagram:
+    """The drawing with finished numerals, and the places that they leave it."""
+    return _Figures(display).diagram(diagram)
 
 
 def figures(document: Document, display: Display) -> Document:
@@ -68,12 +75,15 @@ class _Figures:
                 rows = tuple(tuple(map(self.inlines, row)) for row in block.rows)
                 return replace(block, head=tuple(map(self.inlines, block.head)), rows=rows)
             case Figure():
-                return replace(block, caption=self.inlines(block.caption))
+                return replace(block, diagram=self.diagram(block.diagram), caption=self.inlines(block.caption))
             case Note():
                 items = tuple(Item(self.inlines(i.term), self.inlines(i.words)) for i in block.items)
                 return replace(block, title=self.inlines(block.title), items=items)
             case _:
                 assert_never(block)
+
+    def diagram(self, diagram: Diagram) -> Diagram:
+        return finished(diagram, lambda number: self.shown(number, 0)) if has_numbers(diagram) else diagram
 
     def inlines(self, words: Inlines) -> Inlines:
         return tuple(map(self.inline, words))

@@ -45,7 +45,6 @@ _LOWERED_UNDER = -0.24
 _RAISED = 0.38
 _COMBINING = {"hat": "\u0302", "bar": "\u0304", "tilde": "\u0303", "dot": "\u0307"}
 _MINUS = "\u2212"
-_THIN = "\u2009"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +99,11 @@ def lettering(expr: Expr) -> Lettering:
     return _set(_merged(_letters(expr)))
 
 
+def slanted(letters: Lettering) -> Lettering:
+    """The same line in italics."""
+    return _set(tuple(replace(run, italic=True) for run in letters.runs))
+
+
 def plain(expr: Expr) -> str:
     """The characters of that line, one after the other."""
     return "".join(run.text for run in lettering(expr).runs)
@@ -127,9 +131,8 @@ def _words(text: str) -> Runs:
     return tuple(Run(piece, italic=len(piece) == 1 and piece.isalpha()) for piece in pieces)
 
 
-def _script(text: str, shift: float, back: float = 0.0) -> Runs:
-    runs = tuple(replace(run, scale=_SMALL, shift=shift) for run in _words(text))
-    return (replace(runs[0], back=back), *runs[1:]) if runs else ()
+def _script(text: str, shift: float) -> Runs:
+    return tuple(replace(run, scale=_SMALL, shift=shift) for run in _words(text))
 
 
 def _width(runs: Sequence[Run]) -> float:
@@ -143,8 +146,15 @@ def _ink(ink: Ink) -> Runs:
         base = (replace(base[0], text=accented), *base[1:])
     above = _script(ink.sup, _RAISED)
     primes = (Run("′" * ink.primes),) if ink.primes else ()
-    below = _script(ink.sub, _LOWERED_UNDER if above or primes else _LOWERED, _width((*primes, *above)))
-    return (*base, *primes, *above, *below)
+    stacked = (*primes, *above)
+    below = _script(ink.sub, _LOWERED_UNDER if stacked else _LOWERED)
+    return (*base, *_over(stacked, below))
+
+
+def _over(above: Runs, below: Runs) -> Runs:
+    """Two scripts at one place, the wider last, so that what follows begins after both."""
+    first, last = sorted((above, below), key=_width)
+    return (*first, replace(last[0], back=last[0].back + _width(first)), *last[1:]) if first else last
 
 
 _SUM, _PRODUCT, _POWER, _ATOM = 1, 2, 3, 4
@@ -203,7 +213,7 @@ def _letters(expr: Expr) -> Runs:
         case Relation():
             return _relation(expr)
         case IndexedSum():
-            return (Run("∑"), *_lowered(_letters(expr.index)), Run(_THIN), *_inner(expr.body, _PRODUCT))
+            return (Run("∑"), *_lowered(_letters(expr.index)), Run(" "), *_inner(expr.body, _PRODUCT))
         case Cases():
             return (Run("{"), *_joined((*(value for value, _ in expr.branches), expr.otherwise), "; "))
         case Call():
@@ -225,7 +235,7 @@ def _number(number: Number) -> Runs:
     runs = (Run((_MINUS if negative else "") + mantissa),)
     if exponent is None:
         return runs
-    return (*runs, Run(f"{_THIN}×{_THIN}10"), *_raised((Run(str(exponent).replace("-", _MINUS)),)))
+    return (*runs, Run("×10"), *_raised((Run(str(exponent).replace("-", _MINUS)),)))
 
 
 def _sum(expr: Sum) -> Runs:
@@ -248,7 +258,7 @@ def _product(expr: Product) -> Runs:
     for position, factor in enumerate(factors):
         letters = _inner(factor, _PRODUCT if position == 0 else _POWER)
         if position and (letters[0].text[:1].isdigit() or not isinstance(factors[position - 1], Number)):
-            runs.append(Run(f"{_THIN}·{_THIN}"))
+            runs.append(Run("·"))
         runs += letters
     return tuple(runs)
 
@@ -283,6 +293,6 @@ def _call(call: Call) -> Runs:
             sub = str(dict(call.attributes).get(attribute, ""))
             return (Run(name), *_script(sub, _LOWERED), Run("("), *_joined(arguments, ", "), Run(")"))
         case BigOperatorNotation(sign):
-            return (Run(sign + _THIN), *_joined(arguments, ", ", _PRODUCT))
+            return (Run(sign + " "), *_joined(arguments, ", ", _PRODUCT))
         case notation:
             assert_never(notation)

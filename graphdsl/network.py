@@ -11,8 +11,11 @@ MOST_ENTRIES = 4_000
 """Larger nets are not drawn unit by unit."""
 
 
-def network_of(graph: Graph) -> Network | None:
-    """The units of a net and their weighted links; of a circuit, every quantity. Nothing where there is none to draw."""
+def network_of(graph: Graph, with_loss: bool = False) -> Network | None:
+    """The units of a net and their weighted links; of a circuit, every quantity. Nothing where there is none to draw.
+
+    `with_loss` adds the loss behind the units that it is computed from.
+    """
     if len(graph.symbols) > MOST_ENTRIES:
         return None
     units = _units(graph)
@@ -23,16 +26,34 @@ def network_of(graph: Graph) -> Network | None:
     }
     if not links:
         return None
-    return Network(
-        tuple(Unit(graph.symbols[key], kinds[key], graph.depth[key], _bias(graph, key, units)) for key in units), links
-    )
+    drawn = [Unit(graph.symbols[key], kinds[key], graph.depth[key], _bias(graph, key, units)) for key in units]
+    loss = graph.model.loss
+    if with_loss and loss is not None and loss.key not in units:
+        drawn.append(Unit(graph.symbols[loss.key], "result", 1 + max(graph.depth[key] for key in units)))
+        links += tuple(Link(key, loss.key) for key in _feeding(graph, loss.key, set(units)))
+    return Network(tuple(drawn), links)
+
+
+def _feeding(graph: Graph, key: str, units: set[str]) -> list[str]:
+    """The units that an entry is computed from, with nothing drawn between."""
+    found: dict[str, None] = {}
+    seen = {key}
+    waiting = [key]
+    while waiting:
+        for parent in graph.entries.predecessors(waiting.pop()):
+            if parent in units:
+                found[parent] = None
+            elif parent not in seen:
+                seen.add(parent)
+                waiting.append(parent)
+    return [key for key in graph.symbols if key in found]
 
 
 def _units(graph: Graph) -> list[str]:
     """Inputs and computed entries; of a net with a loss, not the loss nor what only leads to it from the targets."""
     model = graph.model
     kinds = {key: q.kind for q in model.quantities for key in (entry.key for entry in entry_symbols(q.symbol))}
-    if not _is_net(graph):
+    if not is_net(graph):
         return [key for key in graph.symbols if not graph.is_argument(key) and _matters(graph, key)]
     after_targets = _after_targets(graph, [key for key, kind in kinds.items() if kind == "target"])
     hidden = after_targets | {o.key for o in model.objectives if model.loss is not None and o == model.loss}
@@ -46,7 +67,7 @@ def _units(graph: Graph) -> list[str]:
     ]
 
 
-def _is_net(graph: Graph) -> bool:
+def is_net(graph: Graph) -> bool:
     """Whether parameters are weights on links, rather than quantities of a circuit."""
     return graph.model.loss is not None or any(graph.is_argument(key) for key in graph.computed)
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
-from graphdsl.diagram import Box, BoxKind
+from graphdsl.diagram import Arrow, Box, BoxKind
 from graphdsl.expr import Expr
-from graphdsl.lettering import lettering
+from graphdsl.lettering import Lettering, lettering, slanted
 
 Point = tuple[float, float]
 Form = Literal["ellipse", "rectangle", "bare"]
@@ -21,7 +21,10 @@ NAME_SIZE = 10.0
 LABEL_SIZE = 9.0
 """The size of the letters beside arrows and of biases."""
 
-_SIZES: dict[BoxKind, float] = {"bias": LABEL_SIZE, "elision": 17.0}
+NUMBER_SIZE = 8.5
+"""The size of values in boxes and of gradients."""
+
+_SIZES: dict[BoxKind, float] = {"bias": LABEL_SIZE, "elision": 17.0, "wire": NUMBER_SIZE, "constant": LABEL_SIZE}
 
 FORMS: dict[BoxKind, Form] = {
     "input": "ellipse",
@@ -32,10 +35,21 @@ FORMS: dict[BoxKind, Form] = {
     "parameter": "rectangle",
     "bias": "bare",
     "elision": "bare",
+    "constant": "rectangle",
+    "formula": "rectangle",
+    "result": "rectangle",
+    "wire": "bare",
+    "datum": "ellipse",
+    "name": "bare",
 }
-HALF_HEIGHT: dict[Form, float] = {"ellipse": 13.0, "rectangle": 9.0, "bare": 0.0}
-_LETTER_REACH = 5.0
-_AIR = 3.0
+_HALF_HEIGHT: dict[Form, float] = {"ellipse": 13.0, "rectangle": 9.0, "bare": 0.0}
+_OWN_HALF_HEIGHT: dict[BoxKind, float] = {"operation": 10.0, "datum": 10.0, "constant": 7.5}
+_AIR: dict[Form, float] = {"ellipse": 3.0, "rectangle": 4.0, "bare": 0.0}
+_LETTER_HEIGHT = 0.68
+_LINE_HALF = 5.25
+_NAME_AIR: dict[BoxKind, float] = {"name": 2.5}
+_WIRE_GAP = 2.6
+_WIRE_AIR = 3.0
 
 
 class Rect(NamedTuple):
@@ -50,6 +64,10 @@ class Rect(NamedTuple):
         """The rectangle with a margin all around."""
         up = across if up is None else up
         return Rect(self.left - across, self.bottom - up, self.right + across, self.top + up)
+
+    def moved(self, by: Point) -> Rect:
+        """The rectangle, elsewhere."""
+        return Rect(self.left + by[0], self.bottom + by[1], self.right + by[0], self.top + by[1])
 
     def meets(self, other: Rect) -> bool:
         """Whether the two have area in common."""
@@ -162,7 +180,12 @@ def curve_between(start: Point, end: Point, bend: float = 0.0) -> Curve:
 
 def clipped(curve: Curve, source: Shape, target: Shape) -> Curve:
     """What is seen of a curve between the centres of two shapes."""
-    return curve.part(_border(curve, source, 0.0, 0.5), _border(curve, target, 1.0, 0.5))
+    free = [t for t in _STEPS if not source.holds(curve.at(t)) and not target.holds(curve.at(t))]
+    between = free[len(free) // 2] if free else 0.5
+    return curve.part(_border(curve, source, 0.0, between), _border(curve, target, 1.0, between))
+
+
+_STEPS = [i / 32 for i in range(33)]
 
 
 def _border(curve: Curve, shape: Shape, inside: float, outside: float) -> float:
@@ -177,48 +200,134 @@ def letter_size(kind: BoxKind) -> float:
     return _SIZES.get(kind, NAME_SIZE)
 
 
-def shape_of(box: Box, centre: Point) -> Shape:
-    """The outline of a box, wide enough for its letters."""
-    form = FORMS[box.kind]
-    letters = lettering(box.label)
-    if form == "bare":
-        rect = label_rect(box.label, centre, letter_size(box.kind))
-        return Shape(centre, rect.right - rect.left, rect.top - rect.bottom, form)
-    half = HALF_HEIGHT[form]
-    reach = letters.width * NAME_SIZE / 2
-    if form == "ellipse":
-        reach /= math.sqrt(1 - (_LETTER_REACH / half) ** 2)
-    return Shape(centre, 2 * max(half, reach + _AIR), 2 * half, form)
+Part = Literal["name", "value", "gradient"]
 
 
-def label_rect(label: Expr, centre: Point, size: float = LABEL_SIZE) -> Rect:
-    """The ink of a label about its centre."""
-    letters = lettering(label)
-    return around(centre, letters.width * size, (letters.ascent + letters.descent) * size)
+@dataclass(frozen=True, slots=True)
+class Inscription:
+    """A line of letters in its place: the middle of its baseline, and what it tells."""
+
+    part: Part
+    letters: Lettering
+    at: Point
+    size: float
+
+    @property
+    def rect(self) -> Rect:
+        """Its ink."""
+        x, y = self.at
+        half = self.letters.width * self.size / 2
+        return Rect(x - half, y - self.letters.descent * self.size, x + half, y + self.letters.ascent * self.size)
 
 
-def baseline(box: Box, shape: Shape) -> float:
-    """The height of the letters' baseline in a box: the same in all outlined ones, so that rows read as lines."""
-    if shape.form != "bare":
-        return shape.centre[1] - 0.23 * NAME_SIZE
-    return label_baseline(box.label, shape.centre, letter_size(box.kind))
+def _letters(part: Part, expr: Expr) -> Lettering:
+    """Gradients are slanted, so that a copier that knows no colours keeps them apart."""
+    return slanted(lettering(expr)) if part == "gradient" else lettering(expr)
 
 
-def label_baseline(label: Expr, centre: Point, size: float = LABEL_SIZE) -> float:
-    """The baseline of a label whose ink is centred."""
-    letters = lettering(label)
-    return centre[1] - (letters.ascent - letters.descent) / 2 * size
-
-
-def name_rect(box: Box, shape: Shape) -> Rect:
-    """The ink of the letters in a box."""
-    if shape.form == "bare":
-        return shape.rect
-    letters = lettering(box.label)
-    base, half = baseline(box, shape), letters.width * NAME_SIZE / 2
-    return Rect(
-        shape.centre[0] - half,
-        base - letters.descent * NAME_SIZE,
-        shape.centre[0] + half,
-        base + letters.ascent * NAME_SIZE,
+def _lines(box: Box) -> list[tuple[Part, Lettering, float]]:
+    """What is written at a box, from top to bottom."""
+    told: tuple[tuple[Part, Expr | None, float], ...] = (
+        ("name", box.label, letter_size(box.kind)),
+        ("value", box.value, NUMBER_SIZE),
+        ("gradient", box.gradient, NUMBER_SIZE),
     )
+    return [(part, _letters(part, expr), size) for part, expr, size in told if expr is not None]
+
+
+def shape_of(box: Box, centre: Point) -> Shape:
+    """The outline of a box, wide and high enough for its letters."""
+    form = FORMS[box.kind]
+    lines = _lines(box)
+    widest = max((letters.width * size for _, letters, size in lines), default=0.0)
+    if box.kind == "wire":
+        reach = max((_wire_height(part, letters, size)[1] for part, letters, size in lines), default=0.0)
+        return Shape(centre, widest + 2 * _WIRE_AIR, 2 * max(_WIRE_GAP + NUMBER_SIZE, reach), form)
+    if form == "bare":
+        rect = _bounds([line.rect for line in _stacked(lines, centre)], centre).grown(_NAME_AIR.get(box.kind, 0.0))
+        return Shape(centre, rect.right - rect.left, rect.top - rect.bottom, form)
+    least = _OWN_HALF_HEIGHT.get(box.kind, _HALF_HEIGHT[form])
+    half = least + _LINE_HALF * (len(lines) - 1)
+    reach = widest / 2
+    if form == "ellipse":
+        reach = max((_reach(line, centre, half) for line in _set_in(lines, centre)), default=0.0)
+    return Shape(centre, 2 * max(least, reach + _AIR[form], 0.9 * half), 2 * half, form)
+
+
+def _reach(line: Inscription, centre: Point, half: float) -> float:
+    """Half the width that an ellipse of a height needs for a line."""
+    farthest = max(abs(line.at[1] - centre[1]), abs(line.at[1] + _LETTER_HEIGHT * line.size - centre[1]))
+    return line.letters.width * line.size / 2 / math.sqrt(1 - (min(farthest, 0.85 * half) / half) ** 2)
+
+
+def _set_in(lines: list[tuple[Part, Lettering, float]], centre: Point) -> list[Inscription]:
+    """Lines at even distances about the centre, their baselines the same in all boxes of so many lines."""
+    x, y = centre
+    top = y + _LINE_HALF * (len(lines) - 1)
+    return [
+        Inscription(part, letters, (x, top - 2 * _LINE_HALF * i - 0.23 * NAME_SIZE), size)
+        for i, (part, letters, size) in enumerate(lines)
+    ]
+
+
+def _stacked(lines: list[tuple[Part, Lettering, float]], centre: Point) -> list[Inscription]:
+    """Lines whose ink as a whole is about the centre."""
+    if not lines:
+        return []
+    x, y = centre
+    heights = [0.0, *(2 * _LINE_HALF * i for i in range(1, len(lines)))]
+    above = lines[0][1].ascent * lines[0][2]
+    below = heights[-1] + lines[-1][1].descent * lines[-1][2]
+    first = y + (above + below) / 2 - above
+    return [
+        Inscription(part, letters, (x, first - down), size)
+        for (part, letters, size), down in zip(lines, heights, strict=True)
+    ]
+
+
+def _bounds(rects: list[Rect], centre: Point) -> Rect:
+    if not rects:
+        return around(centre, 0.0, 0.0)
+    left, bottom, right, top = zip(*rects, strict=True)
+    return Rect(min(left), min(bottom), max(right), max(top))
+
+
+def inscriptions(box: Box, shape: Shape) -> list[Inscription]:
+    """Every line at a box: in it, or above and below the line of a wire."""
+    lines = _lines(box)
+    if box.kind == "wire":
+        x, y = shape.centre
+        return [
+            Inscription(part, letters, (x, y + _wire_height(part, letters, size)[0]), size)
+            for part, letters, size in lines
+        ]
+    return _stacked(lines, shape.centre) if shape.form == "bare" else _set_in(lines, shape.centre)
+
+
+def _wire_height(part: Part, letters: Lettering, size: float) -> tuple[float, float]:
+    """The baseline of letters above or below a wire, and how far they reach from it."""
+    if part == "gradient":
+        base = -_WIRE_GAP - letters.ascent * size
+        return base, letters.descent * size - base
+    base = max(_WIRE_GAP, letters.descent * size + _WIRE_AIR / 2)
+    return base, base + letters.ascent * size
+
+
+def arrow_inscriptions(arrow: Arrow, centre: Point) -> list[Inscription]:
+    """The lines of an arrow's label about their centre."""
+    told: tuple[tuple[Part, Expr | None, float], ...] = (
+        ("name", arrow.label, LABEL_SIZE),
+        ("gradient", arrow.gradient, NUMBER_SIZE),
+    )
+    return _stacked([(part, _letters(part, expr), size) for part, expr, size in told if expr is not None], centre)
+
+
+def arrow_label_rect(arrow: Arrow, centre: Point) -> Rect:
+    """The ink of an arrow's label."""
+    return _bounds([line.rect for line in arrow_inscriptions(arrow, centre)], centre)
+
+
+def key_inscription(key: Expr, corner: Point) -> Inscription:
+    """The key of a drawing below its lower left corner."""
+    letters = _letters("gradient", key)
+    return Inscription("gradient", letters, (corner[0] + letters.width * LABEL_SIZE / 2, corner[1] - 17.0), LABEL_SIZE)

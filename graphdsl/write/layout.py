@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeVar
 
-from graphdsl.document import Inlines, Math, Table
-from graphdsl.expr import Number
+from graphdsl.document import Inlines, Line, Math, Table
+from graphdsl.expr import Number, has_names
 from graphdsl.numbers import decimals_of, written
 
 T = TypeVar("T")
@@ -49,3 +49,10 @@ def decimals(cell: Inlines) -> int | None:
             return decimals_of(numeral.value)
         case _:
             return None
+
+
+def low(lines: Sequence[Line]) -> list[bool]:
+    """Which lines of a derivation set their derivatives as low as words: those that ask for it, and all where every
+    line has names in its first member only."""
+    numeric = all(not any(has_names(member) for member in line.chain.members[1:]) for line in lines)
+    return [numeric or line.compact for line in lines]

@@ -25,12 +25,12 @@ from graphdsl.document import (
     Table,
     Text,
 )
-from graphdsl.expr import Array, Cases, Expr, IndexedSum, Number, Quotient, Sum, has_names, walk
+from graphdsl.expr import Array, Cases, Expr, IndexedSum, Number, Quotient, Sum, walk
 from graphdsl.names import Ink
 from graphdsl.numbers import Written, written
 from graphdsl.write import text
 from graphdsl.write.formula import ATOM, DIRECT, POWER, PRODUCT, SLASHED, SUM, Piece, Printer
-from graphdsl.write.layout import decimals, folded
+from graphdsl.write.layout import decimals, folded, low
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -333,8 +333,8 @@ def _view(block: Paragraph | Derivation | Table | Figure | Note, draw: Draw) -> 
                 "rigid": Source("false"),
             }
         case Derivation():
-            low = all(map(_is_numeric, block.lines))
-            lines = [_line(line, SLASHED_DISPLAY if low or line.compact else DISPLAY) for line in block.lines]
+            printers = (SLASHED_DISPLAY if is_low else DISPLAY for is_low in low(block.lines))
+            lines = [_line(line, printer) for line, printer in zip(block.lines, printers, strict=True)]
             return {"template": "derivation.typ", "lines": lines, "rigid": Source("true")}
         case Table():
             return {**_table(block), "rigid": Source("true")}
@@ -354,11 +354,6 @@ def _note(note: Note) -> View:
     items = [{"term": inline(item.term), "words": inline(item.words)} for item in note.items]
     form = Source("conventions" if note.kind == "conventions" else "note")
     return {"template": "note.typ", "form": form, "title": inline(note.title), "entries": items}
-
-
-def _is_numeric(line: Line) -> bool:
-    """Whether a line has names in its first member only: what it says needs no more than one row."""
-    return not any(has_names(member) for member in line.chain.members[1:])
 
 
 def _line(line: Line, printer: TypstPrinter) -> View:

@@ -1,0 +1,142 @@
+"""Diagram -> a TikZ picture from the positions of every other format; defines nothing outside of the picture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from graphdsl import draw
+from graphdsl.diagram import BoxKind, Diagram, Tone
+from graphdsl.expr import Expr, Number
+from graphdsl.outline import (
+    LABEL_SIZE,
+    NAME_SIZE,
+    NUMBER_SIZE,
+    Inscription,
+    Point,
+    Shape,
+    arrow_inscriptions,
+    inscriptions,
+)
+from graphdsl.write import text
+from graphdsl.write.tex_formula import INLINE
+
+MANY_ARROWS = 60
+
+
+class Picture(NamedTuple):
+    """The source of a drawing, and its size in PostScript's points."""
+
+    source: str
+    width: float
+    height: float
+
+
+_STYLES: Mapping[BoxKind, str] = {
+    "input": "fill=black!8",
+    "unit": "fill=white",
+    "output": "fill=white, draw=black!90, line width=1.2bp",
+    "target": "fill=white, dashed",
+    "operation": "fill=white",
+    "parameter": "fill=black!4, rounded corners=2bp, line width=0.5bp",
+    "constant": "fill=white, draw=black!45, line width=0.4bp",
+    "formula": "fill=white, rounded corners=2bp",
+    "result": "fill=white, rounded corners=2bp, draw=black!90, line width=1.2bp",
+}
+_TONES: Mapping[Tone, str] = {"plain": "", "strong": "draw=black!90, line width=1.3bp", "pale": "draw=black!20"}
+_SIZES = {NAME_SIZE: "unit text", LABEL_SIZE: "label text", NUMBER_SIZE: "number text"}
+_GRADIENT = "text={rgb,255:red,176;green,58;blue,14}"
+
+
+def picture(diagram: Diagram) -> Picture:
+    """The drawing as a `tikzpicture`, which needs the package tikz and none of its libraries."""
+    scene = draw._scene(diagram)
+    width, height = draw.size(diagram)
+    many = diagram.view == "network" and len(diagram.arrows) > MANY_ARROWS
+    lines = [
+        *(_arrow(edge) for edge in scene.edges),
+        *(_outline(box.kind, box.tone, shape) for box, shape in zip(scene.boxes, scene.shapes, strict=True)),
+    ]
+    for box, shape in zip(scene.boxes, scene.shapes, strict=True):
+        told = {"name": box.label, "value": box.value, "gradient": box.gradient}
+        lines += [_letters(told[line.part], line, box.tone) for line in inscriptions(box, shape)]
+    for edge in scene.edges:
+        if edge.label_at is not None:
+            told = {"name": edge.arrow.label, "value": None, "gradient": edge.arrow.gradient}
+            found = arrow_inscriptions(edge.arrow, edge.label_at)
+            lines += [_letters(told[line.part], line, edge.arrow.tone) for line in found]
+    lines += [_letters(diagram.key, line, "plain") for line in draw._key(scene)]
+    thin = "draw=black!45, line width=0.4bp" if many else "draw=black!65, line width=0.7bp"
+    body = "\n".join(f"  {line}" for line in lines if line)
+    options = f"x=1bp, y=1bp, >=latex, {thin}, every node/.style={{inner sep=0pt, anchor=base}}"
+    sizes = "".join(f",\n  {name}/.style={{font={_font(size)}}}" for size, name in _SIZES.items() if f"[{name}" in body)
+    return Picture(f"\\begin{{tikzpicture}}[{options}{sizes}]\n{body}\n\\end{{tikzpicture}}", width, height)
+
+
+def _arrow(edge: draw._Edge) -> str:
+    """The curve of an arrow in its pieces; the last one leads to the tip."""
+    pieces = [_curve(spline) for spline in edge.splines]
+    head = "->" if edge.tip else ""
+    looks = ["dashed" if edge.arrow.dashed else "", _TONES[edge.arrow.tone]]
+    if edge.tip:
+        start, *_, end = edge.splines[-1]
+        to_tip = f" -- {_at(edge.tip)}"
+        straight = " -- " in pieces[-1] and ".." not in pieces[-1] and _is_between(end, start, edge.tip)
+        pieces[-1] = (_at(start) if straight else pieces[-1]) + to_tip
+    before = [_draw(looks, piece) for piece in pieces[:-1]]
+    return "\n  ".join([*before, _draw([head, *looks], pieces[-1])])
+
+
+def _draw(looks: list[str], path: str) -> str:
+    options = ", ".join(filter(None, looks))
+    return rf"\draw{f'[{options}]' if options else ''} {path};"
+
+
+def _curve(points: tuple[Point, ...]) -> str:
+    """Béziers of 3n + 1 control points; one whose points lie on a line is a line."""
+    found = _at(points[0])
+    for i in range(1, len(points) - 2, 3):
+        start, a, b, end = points[i - 1 : i + 3]
+        straight = _is_between(a, start, end) and _is_between(b, start, end)
+        found += f" -- {_at(end)}" if straight else f" .. controls {_at(a)} and {_at(b)} .. {_at(end)}"
+    return found
+
+
+def _is_between(point: Point, start: Point, end: Point) -> bool:
+    cross = (end[0] - start[0]) * (point[1] - start[1]) - (end[1] - start[1]) * (point[0] - start[0])
+    return abs(cross) < 0.5
+
+
+def _outline(kind: BoxKind, tone: Tone, shape: Shape) -> str:
+    if kind not in _STYLES:
+        return ""
+    options = ", ".join(filter(None, (_STYLES[kind], _TONES[tone])))
+    half_width, half_height = _length(shape.width / 2), _length(shape.height / 2)
+    if shape.form == "ellipse":
+        return rf"\draw[{options}] {_at(shape.centre)} ellipse[x radius={half_width}, y radius={half_height}];"
+    rect = shape.rect
+    return rf"\draw[{options}] {_at((rect.left, rect.bottom))} rectangle {_at((rect.right, rect.top))};"
+
+
+def _letters(expr: Expr | None, line: Inscription, tone: Tone) -> str:
+    """Letters in their place, in the size by which the drawing was measured, whatever the size of the text around."""
+    if expr is None or not text.formula(expr).strip():
+        return ""
+    ink = "text=black!40" if tone == "pale" else _GRADIENT if line.part == "gradient" else ""
+    options = ", ".join(filter(None, (_SIZES.get(line.size) or f"font={_font(line.size)}", ink)))
+    printed = INLINE.formula(expr)
+    if line.part == "gradient" and isinstance(expr, Number):
+        printed = rf"\mathit{{{printed}}}"  # so that a copier that knows no colours keeps it apart
+    return rf"\node[{options}] at {_at(line.at)} {{${printed}$}};"
+
+
+def _font(size: float) -> str:
+    return rf"\fontsize{{{size:g}}}{{{1.2 * size:g}}}\selectfont"
+
+
+def _at(point: Point) -> str:
+    return f"({_length(point[0])}, {_length(point[1])})"
+
+
+def _length(value: float) -> str:
+    return f"{round(value, 2) + 0.0:g}"

@@ -1,0 +1,159 @@
+"""Finished LaTeX -> the same lines as text, for `reading`; reads commands with a parser of its own and uses nothing of graphdsl."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+_SIGNS = {
+    r"\approx": "≈", r"\le": "≤", r"\ge": "≥", r"\ne": "≠", r"\cdot": "·", r"\partial": "∂", r"\odot": "⊙",
+    r"\sigma": "σ", r"\eta": "η", r"\theta": "θ", r"\infty": "∞", r"\top": "ᵀ", r"\sum": "Σ", r"\to": "→",
+    r"\vdots": "⋮", r"\cdots": "⋯", r"\Delta": "Δ", r"\varepsilon": "ε", r"\alpha": "α", r"\delta": "δ",
+    r"\lvert": "|", r"\rvert": "|", r"\_": "_", r"\{": "{", r"\}": "}",
+}  # fmt: skip
+_SPACED = set("=≈<≤>≥≠·+⊙→")
+_OPENS = set("=≈<≤>≥≠·+−(,;[{|⊙")
+_NOTHING = (r"\displaystyle", r"\footnotesize", r"\left", r"\right", r"\,", r"\;", r"\quad", r"\qquad", r"\!")
+_RAISED = str.maketrans("0123456789-−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁻")
+
+
+class _Math:
+    """Reads mathematics once; every binary sign gets its spaces, everything else none."""
+
+    def __init__(self, source: str):
+        self.tokens = re.findall(r"\\[A-Za-z]+\*?|\\.|[^\s]", source)
+        self.at = 0
+
+    def peek(self) -> str:
+        return self.tokens[self.at] if self.at < len(self.tokens) else ""
+
+    def take(self) -> str:
+        self.at += 1
+        return self.tokens[self.at - 1]
+
+    def group(self) -> str:
+        if self.peek() != "{":
+            return self.piece("")
+        self.take()
+        found = self.until("}")
+        return found.strip()
+
+    def until(self, *ends: str) -> str:
+        found = ""
+        while self.at < len(self.tokens) and self.peek() not in ends:
+            found += self.piece(found)
+        if self.at < len(self.tokens):
+            self.take()
+        return found
+
+    def piece(self, before: str) -> str:
+        token = self.take()
+        sign = _SIGNS.get(token, token)
+        unary = not before.strip() or before.strip()[-1] in _OPENS
+        if sign == "-":
+            return "−" if unary else " − "
+        if sign in _SPACED:
+            return f" {sign} "
+        match token:
+            case "{":
+                return self.until("}")
+            case r"\frac" | r"\tfrac":
+                return f"({self.group()})/({self.group()})"
+            case r"\sqrt":
+                return f"√({self.group()})"
+            case "_":
+                below = self.group().replace(" ", "")
+                return f"_{below}" if re.fullmatch(r"\w+", below) else f"_{{{below}}}"
+            case "^":
+                return self.raised()
+            case "'":
+                return "′"
+            case ",":
+                return ", "
+            case "&" | "~":
+                return ""
+            case r"\phantom" | r"\label" | r"\tag*":
+                self.group()
+                return ""
+            case r"\resizebox":
+                self.group(), self.group()
+                return self.group().strip("$")
+            case r"\begin":
+                return self.environment()
+        if token in _NOTHING:
+            if self.peek() == ".":  # \left. has no sign
+                self.take()
+            return ""
+        if token in (r"\operatorname", r"\mathit", r"\mathrm", r"\text", r"\textit") or token in (r"\hat", r"\bar"):
+            return self.group()
+        return sign.removeprefix("\\")
+
+    def raised(self) -> str:
+        exponent = self.group()
+        if re.fullmatch(r"[-−]?\d+", exponent):
+            return exponent.translate(_RAISED)
+        if match := re.fullmatch(r"\((\d+)\)", exponent):
+            return f"⁽{match[1]}⁾"
+        return "⁺" if exponent.strip() == "+" else f"^({exponent})"
+
+    def environment(self) -> str:
+        name = self.group()
+        rows = []
+        while True:
+            rows.append(self.until(r"\\", r"\end"))
+            if self.tokens[self.at - 1] == r"\end":
+                self.group()
+                break
+        return f"{{ {'; '.join(rows)} }}" if name == "cases" else f"[{'; '.join(rows)}]"
+
+
+def formula(source: str) -> str:
+    """Mathematics of LaTeX on one line of text."""
+    found = re.sub(r"\s+", " ", _Math(source).until("")).strip()
+    return found.replace("|_direct", "|direct")
+
+
+def words(source: str) -> str:
+    """Running text with its formulas, a sentence on a line."""
+    parts = re.split(r"(?<!\\)\$", re.sub(r"\\[A-Za-z]+=\S*", "", source))
+    read = [formula(part) if i % 2 else part for i, part in enumerate(parts)]
+    return re.sub(r"(?<=[a-z0-9]\.) ", "\n\n", re.sub(r"\s+", " ", "".join(read)).strip())
+
+
+_APART = re.compile(r"\\begin\{(tikzpicture|tabular)\}.*?\\end\{\1\}", re.DOTALL)
+_ALIGNED = re.compile(r"\\begin\{(align\*|alignat\*)\}(?:\{\d\})?(.*?)\\end\{\1\}", re.DOTALL)
+_ROW_END = re.compile(r"\\\\\*?(?:\[3pt\])?\n")
+_REASON = re.compile(r"(?:&&)?\s*(?:\\rlap\{)?\\q?quad \\?(?:text|parbox).*$", re.DOTALL)
+
+
+def derivations(source: str) -> list[str]:
+    """The source of each derivation."""
+    return [match[2] for match in _ALIGNED.finditer(source)]
+
+
+def chains(derivation: str) -> Iterator[str]:
+    """The lines of a derivation, each with the rows that continue it, and the reasons as lines of their own."""
+    current = ""
+    for row in _ROW_END.split(derivation.strip()):
+        row = re.sub(r"\s*\\tag\*\{\}\\label\{.*?\}", "", row)
+        reason = _REASON.search(row)
+        row = row[: reason.start()] if reason else row
+        lead, _, rest = row.partition("&")
+        if lead.strip() and current:
+            yield formula(current)
+            current = ""
+        current += f"{lead} {rest.replace('&', '')}"
+        if reason:
+            yield words(re.sub(r"^.*\\footnotesize(?:\\raggedright)? |\}+\s*$", "", reason[0], flags=re.DOTALL))
+    if current:
+        yield formula(current)
+
+
+def text(source: str) -> str:
+    """A whole document, line by line, without its drawings and tables."""
+    body = _APART.sub("", source.partition(r"\begin{document}")[2] or source)
+    body = re.sub(r"(?m)^%.*$", "", body)
+    lines = [line for derivation in derivations(body) for line in chains(derivation)]
+    around = _ALIGNED.sub("\n\n", body)
+    lines += [words(paragraph) for paragraph in re.split(r"\n\s*\n|\\par\n", around)]
+    return "\n\n".join(line for line in lines if line)
