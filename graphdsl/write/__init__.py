@@ -1,4 +1,4 @@
-"""Document -> text, Typst, PDF; knows notations and ink, never operations, digits or what to explain."""
+"""Document -> text, Typst, PDF, HTML; knows notations and ink, never operations, digits or what to explain."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 _SIGNATURES = (
     re.compile(rb"\A%PDF-.*/Keywords\s*\(graphdsl\)", re.DOTALL),
-    re.compile(rb"\A(<\?xml[^>]*>\s*)?(//|%|#|<!--) ?(Written by )?graphdsl\b"),
+    re.compile(rb"\A(<\?xml[^>]*>\s*|<!DOCTYPE html>\s*)?(//|%|#|<!--) ?(Written by )?graphdsl\b"),
     re.compile(rb"\A\x89PNG\r\n\x1a\n.{25}....tEXtSoftware\0graphdsl", re.DOTALL),
     re.compile(rb'\A\s*\{\s*"format":\s*"graphdsl-trace"'),
     re.compile("\n(?:─){40,}\n(?:[^\n]+\n){0,8}[^\n]*\\bgraphdsl\\b[^\n]*\\s*\\Z".encode()),

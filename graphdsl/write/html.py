@@ -1,0 +1,393 @@
+"""Document -> one file of HTML that needs no other, no script and no network; knows formulas as MathML and drawings as SVG."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+from base64 import b64encode
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import resources
+from itertools import chain, count, pairwise
+from typing import TYPE_CHECKING, Any, assert_never
+
+from markupsafe import Markup, escape
+
+from graphdsl.diagram import Diagram
+from graphdsl.document import (
+    Block,
+    Derivation,
+    Document,
+    Figure,
+    Inline,
+    Inlines,
+    Line,
+    Math,
+    Note,
+    Paragraph,
+    Section,
+    Strong,
+    Table,
+    Text,
+)
+from graphdsl.expr import Array, Cases, Expr, Number, Product, Relation, Sum, walk
+from graphdsl.numbers import written
+from graphdsl.write import text
+from graphdsl.write.formula import BIG, POWER, PRODUCT, Piece, signed
+from graphdsl.write.layout import decimals, folded, low
+from graphdsl.write.mathml import DISPLAY, INLINE, SLASHED_DISPLAY, MathMLPrinter, math
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+LONGEST_BOUND = 26
+"""Up to so many columns of text a formula stays on one row; a longer one may break at its signs."""
+
+LOWEST_HEADING = 3
+
+WIDEST_TABLE = 84
+"""Columns of text that a ruled table may take; a narrower screen scrolls it."""
+
+ROOMS = (22, 26, 30, 34, 38, 42)
+"""Widths, in em, from which on a derivation may stand in columns; the style sheet has a rule for each."""
+
+NARROW = 36
+"""Columns of text that the narrowest screen holds."""
+
+EM_PER_COLUMN = 0.46
+"""What a column of text takes."""
+
+POINTS_PER_EM = 11
+"""What the text around a figure measures, in the points of the drawing."""
+
+WIDEST_BESIDE = 29
+"""Up to how many em a drawing leaves room for a box at its side."""
+
+_SVG = "{http://www.w3.org/2000/svg}"
+
+
+def write(document: Document, draw: Callable[[Diagram], str]) -> str:
+    """The document as one page; `draw` makes the SVG of a figure."""
+    title = text.visible(document.title).strip()
+    return (
+        _environment()
+        .get_template("document.html")
+        .render(
+            title=title or text.inline(document.subtitle).strip() or "graphdsl",
+            language=_language(document.language),
+            subtitle=inline(document.subtitle),
+            colophon=inline(document.colophon),
+            blocks=_Page(draw).views(document.blocks, 2),
+            fonts=_fonts(),
+        )
+    )
+
+
+def _language(code: str) -> str:
+    return code if re.fullmatch(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*", code) else "en"
+
+
+@cache
+def _environment() -> Environment:
+    from jinja2 import Environment, PackageLoader
+
+    return Environment(
+        loader=PackageLoader("graphdsl", "templates/html"), trim_blocks=True, lstrip_blocks=True, autoescape=True
+    )
+
+
+@cache
+def _fonts() -> dict[str, Markup]:
+    """The embedded fonts, each as the rest of a `data:` address."""
+    folder = resources.files("graphdsl") / "fonts"
+    return {
+        style: Markup(b64encode((folder / f"graphdsl-{style}.woff2").read_bytes()).decode("ascii"))
+        for style in ("math", "italic", "bold")
+    }
+
+
+# --- words and formulas
+
+_BREAK = Markup("<wbr/>")
+
+
+def inline(words: Inlines) -> Markup:
+    """Words and formulas; what touches a formula without a space stays with it."""
+    return Markup("").join(_glued(part for words_ in words for part in _parts(words_)))
+
+
+def _parts(part: Inline) -> Iterator[Markup]:
+    """A part of a line as words, spaces, formulas, and the places between where a row may end."""
+    match part:
+        case Text():
+            yield from map(escape, filter(None, re.split(r"(\s+)", text.visible(part.words))))
+        case Strong():
+            yield from (_BREAK, Markup("<strong>{}</strong>").format(text.visible(part.words)), _BREAK)
+        case Math(Number() as numeral) if written(numeral.value).exponent is None:
+            yield escape(text.formula(numeral))
+        case Math():
+            for n, piece in enumerate(_rows(part.expr)):
+                yield from (piece,) if n == 0 else (_BREAK, piece)
+        case _:
+            assert_never(part)
+
+
+def _glued(parts: Iterable[Markup]) -> Iterator[Markup]:
+    group: list[Markup] = []
+    for part in (*parts, Markup()):
+        if part and part != _BREAK and not part.isspace():
+            group.append(part)
+            continue
+        whole = Markup("").join(group)
+        bound = len(group) > 1 and any(piece.startswith("<math") for piece in group)
+        yield Markup('<span class="bound">{}</span>').format(whole) if bound else whole
+        yield part
+        group = []
+
+
+def _rows(expr: Expr) -> Iterator[Markup]:
+    """A formula within words, in as many pieces as it may have rows."""
+    if not isinstance(expr, Relation) or _columns(expr, INLINE) <= LONGEST_BOUND:
+        yield _math(text.formula(expr), INLINE.formula(expr), display=_is_tall(expr))
+        return
+    first, *_ = expr.members
+    yield _math(text.formula(first), INLINE.formula(first))
+    for sign, member in INLINE.members(expr):
+        yield from _member(sign, member, INLINE)
+
+
+def _member(sign: str, member: Expr, printer: MathMLPrinter) -> Iterator[Markup]:
+    """A member behind its sign, in as many pieces as it may have rows."""
+    mark = printer.operator(sign)
+    for spoken, printed in _pieces(member, printer):
+        yield _math(f"{sign} {spoken}".strip(), mark + printed, display=printer is not INLINE)
+        sign = mark = ""
+
+
+def _pieces(expr: Expr, printer: MathMLPrinter) -> Iterator[tuple[str, str]]:
+    """A formula as it is spoken and printed: a long sum in its terms, a long product in its factors."""
+    if not isinstance(expr, Sum | Product) or _columns(expr, printer) <= LONGEST_BOUND:
+        yield text.formula(expr), printer.formula(expr)
+        return
+    for n, (negative, term) in enumerate(map(signed, expr.terms if isinstance(expr, Sum) else (expr,))):
+        sign = "−" if negative else "+" if n else ""
+        mark = "" if not sign else printer.operator(sign) if n else printer.minus
+        parts = _factors(term, printer)
+        for k, factor in enumerate(parts):
+            least = PRODUCT if len(parts) > 1 else BIG
+            spoken, printed = text.PRINTER.within(factor, least), printer.within(factor, least)
+            yield (f"· {spoken}", printer.dot + printed) if k else (f"{sign} {spoken}".strip(), mark + printed)
+
+
+def _factors(term: Expr, printer: MathMLPrinter) -> tuple[Expr, ...]:
+    """The parts of a term between which a row may end: what stands between the dots of a long product."""
+    if isinstance(term, Product) and not printer.juxtaposes(term.factors) and _columns(term, printer) > LONGEST_BOUND:
+        return term.factors
+    return (term,)
+
+
+def _math(alt: str, markup: str, display: bool = False) -> Markup:
+    return Markup(math(alt, markup, display))
+
+
+def _is_tall(expr: Expr) -> bool:
+    """Whether a formula needs more than a row of words, as a vector or a choice does."""
+    return any(isinstance(part, Array | Cases) for part in walk(expr))
+
+
+class _Measure(text.TextPrinter):
+    """The text of a formula about as wide as it is set: a fraction has the width of its wider part."""
+
+    def quotient(self, numerator: Expr, denominator: Expr) -> Piece:
+        return self.ratio(self.formula(numerator), self.formula(denominator))
+
+    def ratio(self, above: str, below: str) -> Piece:
+        return Piece(max(above, below, key=text.width), POWER)
+
+
+_MEASURE = _Measure()
+
+
+def _columns(expr: Expr, printer: MathMLPrinter) -> int:
+    """About how many columns of text a formula takes."""
+    return text.width((_MEASURE if printer is DISPLAY else text.PRINTER).formula(expr))
+
+
+# --- blocks
+
+View = dict[str, Any]
+"""What a template prints of a block; templates are untyped, so their values are too."""
+
+
+@dataclass
+class _Page:
+    """The blocks of a page as views, and the names of its places that are taken."""
+
+    draw: Callable[[Diagram], str]
+    taken: set[str] = field(default_factory=set)
+
+    def views(self, blocks: Sequence[Block], level: int) -> list[View]:
+        """The blocks in order; a figure and what is given next to it stand side by side."""
+        views: list[View] = []
+        beside = False
+        for block, after in pairwise((*blocks, None)):
+            assert block is not None
+            if beside:
+                beside = False
+            elif isinstance(block, Figure | Note) and _are_beside(block, after):
+                figure, note = (block, after) if isinstance(block, Figure) else (after, block)
+                assert figure is not None and note is not None
+                parts = {"figure": self._view(figure, level), "note": self._view(note, level)}
+                views.append({"template": "beside.html", **parts})
+                beside = True
+            else:
+                views.append(self._view(block, level))
+        return views
+
+    def _view(self, block: Block, level: int) -> View:
+        match block:
+            case Section():
+                return self._section(block, level)
+            case Paragraph():
+                return {"template": "paragraph.html", "words": inline(block.words)}
+            case Derivation():
+                return self._derivation(block)
+            case Table():
+                return _table(block)
+            case Figure():
+                return {"template": "figure.html", **_figure(block, self.draw)}
+            case Note():
+                items = [{"term": inline(item.term), "words": inline(item.words)} for item in block.items]
+                return {"template": "note.html", "kind": block.kind, "title": inline(block.title), "entries": items}
+        assert_never(block)
+
+    def _section(self, section: Section, level: int) -> View:
+        """A part under its heading; one without a title leaves the headings below it where they are."""
+        spoken = text.inline(section.title).strip()
+        return {
+            "template": "section.html",
+            "anchor": self._anchor(section.anchor),
+            "heading": f"h{min(level, LOWEST_HEADING)}" if spoken else "",
+            "title": inline(section.title),
+            "spoken": spoken,
+            "blocks": self.views(section.blocks, level + 1 if spoken else level),
+        }
+
+    def _anchor(self, anchor: str) -> str:
+        """A place as an address can name it: `dE/dw13@2` is `dE-dw13-2`. A name that is taken gets a number."""
+        if not anchor:
+            return ""
+        name = re.sub(r"[^\w.-]+", "-", anchor).strip("-") or "place"
+        free = next(n for n in chain((name,), (f"{name}--{k}" for k in count(2))) if n not in self.taken)
+        self.taken.add(free)
+        return free
+
+    def _derivation(self, block: Derivation) -> View:
+        printers = [SLASHED_DISPLAY if is_low else DISPLAY for is_low in low(block.lines)]
+        printed = list(zip(block.lines, printers, strict=True))
+        counts = {len(line.chain.signs) for line in block.lines}
+        return {
+            "template": "derivation.html",
+            "lines": [self._line(line, printer) for line, printer in printed],
+            "columns": counts.pop() if len(counts) == 1 and len(block.lines) > 1 else 0,
+            "room": _room(printed),
+            "may_scroll": any(_is_wide(line, printer) for line, printer in printed),
+        }
+
+    def _line(self, line: Line, printer: MathMLPrinter) -> View:
+        first, *_ = line.chain.members
+        return {
+            "anchor": self._anchor(line.anchor),
+            "spoken": text.formula(first),
+            "lead": _math(text.formula(first), printer.formula(first), display=True),
+            "members": [_BREAK.join(_member(sign, m, printer)) for sign, m in printer.members(line.chain)],
+            "reason": inline(line.reason),
+        }
+
+
+def _are_beside(block: Figure | Note, after: Block | None) -> bool:
+    return {type(block), type(after)} == {Figure, Note} and any(
+        isinstance(b, Note) and b.kind == "given" for b in (block, after)
+    )
+
+
+def _room(lines: Sequence[tuple[Line, MathMLPrinter]]) -> str:
+    """From which width on a derivation stands in columns, as a class of the style sheet; nothing if from none."""
+    lead = max((_columns(line.chain.members[0], printer) for line, printer in lines), default=0)
+    widths = [[2 + _columns(m, printer) for _, m in printer.members(line.chain)] for line, printer in lines]
+    alike = len(lines) > 1 and len(set(map(len, widths))) == 1
+    columns = [max(column) for column in zip(*widths, strict=True)] if alike else []
+    members = sum(columns) + 2 * len(columns) if alike else max(map(sum, widths), default=0)
+    reason = max((text.width(text.inline(line.reason)) for line, _ in lines), default=0)
+    needed = EM_PER_COLUMN * (lead + members + reason) + 3
+    return next((f"from-{room}" for room in ROOMS if needed <= room), "")
+
+
+def _is_wide(line: Line, printer: MathMLPrinter) -> bool:
+    """Whether a line has a piece that the narrowest screen cannot hold; it is scrolled, and so has to take the focus."""
+    first, *members = line.chain.members
+    room = NARROW - _columns(first, printer) - 2
+    long = (member for member in members if _columns(member, printer) > room)
+    return room < 0 or any(text.width(spoken) > room for member in long for spoken, _ in _pieces(member, printer))
+
+
+def _figure(figure: Figure, draw: Callable[[Diagram], str]) -> View:
+    """The drawing in the size of the text around it, its name in words."""
+    drawing = ET.fromstring(draw(figure.diagram))
+    width = _length(drawing.get("width")) / POINTS_PER_EM
+    for title in drawing.findall(f"{_SVG}title"):
+        drawing.remove(title)
+    for attribute in ("width", "height"):
+        drawing.attrib.pop(attribute, None)
+    drawing.set("role", "img")
+    drawing.set("aria-label", text.visible(figure.alt).strip() or text.inline(figure.caption).strip() or "figure")
+    drawing.set("style", f"--width: {width:.2f}em")
+    ET.register_namespace("", _SVG.strip("{}"))
+    return {
+        "drawing": Markup(ET.tostring(drawing, encoding="unicode")),
+        "is_wide": width > WIDEST_BESIDE,
+        "caption": inline(figure.caption),
+    }
+
+
+def _length(written: str | None) -> float:
+    """The number before a unit."""
+    number = re.match(r"[0-9.]+", written or "")
+    return float(number[0]) if number else 0.0
+
+
+def _table(table: Table) -> View:
+    widths = [
+        max(text.width(text.inline(cell)) for cell in column) for column in zip(table.head, *table.rows, strict=True)
+    ]
+    parts = folded(table, widths, WIDEST_TABLE, 3)
+    return {
+        "template": "table.html",
+        "parts": [_ruled(part) for part in parts],
+        "may_scroll": sum(widths) > NARROW // 2,
+    }
+
+
+def _ruled(table: Table) -> View:
+    longest = [max((decimals(cell) or 0 for cell in column), default=0) for column in zip(*table.rows, strict=True)]
+    return {
+        "caption": inline(table.caption),
+        "spoken": text.inline(table.caption).strip() or ", ".join(map(text.inline, table.head)),
+        "head": [{"words": inline(cell), "numeric": n} for cell, n in zip(table.head, table.numeric, strict=True)],
+        "rows": [
+            [
+                {"words": inline(c), "numeric": n, **_pad(c, w)}
+                for c, n, w in zip(row, table.numeric, longest, strict=True)
+            ]
+            for row in table.rows
+        ],
+    }
+
+
+def _pad(cell: Inlines, longest: int) -> View:
+    """The digits and the mark that a numeral lacks, so that the decimal marks of a column meet."""
+    places = decimals(cell)
+    if places is None or places == longest:
+        return {}
+    return {"digits": longest - places, "mark": 0 if places else 1}

@@ -1,0 +1,371 @@
+"""The page as HTML: well-formed, MathML that reads back as what was meant, nothing escapes, and a browser agrees."""
+
+from __future__ import annotations
+
+import importlib.util
+import itertools
+import json
+import math
+import re
+import xml.etree.ElementTree as ET
+from collections import Counter
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+from browser import Browser
+from documents import EMPTY, line, n, s, seed, words
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from reading import count, false_lines
+from test_write import PAYLOADS, PRINTED, SVG, document, everywhere, meant, paragraph, read, section, trees
+
+from graphdsl import draw
+from graphdsl.document import Derivation, Document, Figure, Note, Table
+from graphdsl.expr import Expr, Power, add, equals, multiply, negate
+from graphdsl.solve import Solution, solve
+from graphdsl.write import html, text, written_by_us
+from graphdsl.write.mathml import DISPLAY, INLINE, SLASHED_DISPLAY, MathMLPrinter
+
+ROOT = Path(__file__).parents[1]
+SPECS = sorted((ROOT / "specs").rglob("*.spec"))
+
+# The elements that a page may have, and of those of MathML Core how many children each needs.
+WORDS = {"a", "article", "body", "caption", "div", "figcaption", "figure", "footer", "h1", "h2", "h3", "head", "header"}
+WORDS |= {"html", "i", "link", "main", "meta", "p", "section", "span", "strong", "style", "table", "tbody", "td", "th"}
+WORDS |= {"thead", "title", "tr", "wbr"}
+CHILDREN = {"mfrac": 2, "msub": 2, "msup": 2, "msubsup": 3, "mover": 2, "munderover": 3}
+MATH = {*CHILDREN, "math", "mrow", "mi", "mn", "mo", "mtext", "mspace", "msqrt", "mtable", "mtr", "mtd"}
+_SVG = "{http://www.w3.org/2000/svg}"
+
+
+def parsed(page: str) -> ET.Element:
+    """The page, read as strictly as XML is."""
+    return ET.fromstring(page)
+
+
+def written(document: Document) -> ET.Element:
+    return parsed(html.write(document, lambda _: SVG))
+
+
+@cache
+def solution(path: Path) -> Solution:
+    return solve(path)
+
+
+@cache
+def page_of(path: Path) -> str:
+    return html.write(solution(path).document, draw.svg)
+
+
+# --- MathML -> a line of text, by a reader of its own
+
+
+def spoken(node: ET.Element) -> str:
+    """A formula as a line that `reading` understands: groups that are seen get brackets, nothing else does."""
+    parts = [spoken(child) for child in node]
+    match node.tag, parts:
+        case (("mi" | "mn" | "mtext"), _):
+            return node.text or ""
+        case "mo", _:
+            return _sign(node)
+        case "mspace", _:
+            return " "
+        case "mfrac", [above, below]:
+            return f"(({above})/({below}))"
+        case "msub", [base, below]:
+            return f"{base}_{{{below}}}"
+        case "msup", [base, above]:
+            return base + _raised(above)
+        case "msubsup", [base, below, above]:
+            return f"{base}_{{{below}}}{_raised(above)}"
+        case "munderover", [_, low, high]:
+            return f"Σ_{{{low}}}^{{{high}}} "
+        case "mover", [base, _]:
+            return base + "\u0302"
+        case "msqrt", _:
+            return f"√({''.join(parts)})"
+        case "mtable", _ if node.get("class") == "cases":
+            return "; ".join(parts) + "}"
+        case "mtable", _:
+            return "; ".join(parts)
+        case "mtr", [value, condition] if value.endswith(", "):
+            return value + condition
+        case "mtr", _:
+            return ", ".join(part for part in parts if part)
+        case _:
+            return "".join(parts)
+
+
+def _sign(node: ET.Element) -> str:
+    sign = node.text or ""
+    if node.get("class") == "prime":
+        return sign
+    if sign == ",":
+        return ", " if node.get("lspace") is None else ","
+    alone = sign in "\u2061()[]{}|/⌊⌋" or node.get("form") in ("prefix", "postfix")
+    return sign.strip("\u2061") if alone or sign == "\u2062" else f" {sign} "
+
+
+def _raised(above: str) -> str:
+    """A mark on a name makes another name of it; anything else is an exponent."""
+    return "′" if re.fullmatch(r"[\s+⊤∗′]+|\(\d+\)", above) else f"^({above})"
+
+
+def line_of(element: ET.Element) -> str:
+    """Everything in an element as one line."""
+    if element.tag == "math":
+        return spoken(element)
+    inside = "".join(line_of(child) + (child.tail or "") for child in element if child.get("class") != "anchor")
+    return (element.text or "") + inside
+
+
+def lines(page: ET.Element) -> Iterator[str]:
+    """Each line of a derivation, its reason behind a gap, and each paragraph."""
+    for element in page.iter():
+        if element.get("class") == "line":
+            lead, chain, *reasons = (e for e in element.iter("span") if e.get("class") in ("lead", "chain", "reason"))
+            yield "  " + "  ".join(
+                [_one_space(line_of(lead) + line_of(chain)), *map(_one_space, map(line_of, reasons))]
+            )
+        elif element.tag in ("p", "caption"):
+            yield _one_space(line_of(element))
+
+
+def _one_space(line: str) -> str:
+    return " ".join(line.replace("\u2062", "").split())
+
+
+def as_text(page: ET.Element) -> str:
+    return "\n\n".join(lines(page))
+
+
+def printed(expr: Expr, printer: MathMLPrinter = DISPLAY) -> str:
+    return spoken(ET.fromstring(f"<math>{printer.formula(expr)}</math>"))
+
+
+@pytest.mark.parametrize("printer", [DISPLAY, SLASHED_DISPLAY, INLINE])
+@given(trees)
+@settings(max_examples=300, deadline=None)
+def test_a_formula_has_the_value_of_its_tree(printer: MathMLPrinter, expr: Expr) -> None:
+    value = meant(expr)
+    if math.isfinite(value):
+        shown = printed(expr, printer).replace("\u2062", " · ")
+        assert read(shown) == pytest.approx(value, rel=1e-6, abs=1e-9), shown
+
+
+def test_a_power_stands_above_the_subscript() -> None:
+    assert DISPLAY.formula(Power(s("w1"), n("2"))).startswith("<msubsup><mi>w</mi>")
+
+
+def test_a_word_is_upright_by_itself_and_a_letter_italic() -> None:
+    assert "mathvariant" not in "".join(DISPLAY.formula(expr) for expr, _ in PRINTED)
+
+
+@pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
+def test_no_printed_relation_of_the_gallery_is_false(path: Path) -> None:
+    shown = as_text(parsed(page_of(path)))
+    rounding = solution(path).model.display.rounding
+    assert false_lines(shown, rounding) == []
+    assert count(shown, rounding) == count(solution(path).text(), rounding)
+
+
+# --- the file
+
+
+def elements(page: ET.Element) -> Iterator[ET.Element]:
+    """Every element but those of the drawings."""
+    for child in page:
+        if not child.tag.startswith(_SVG):
+            yield child
+            yield from elements(child)
+
+
+def problems(page: ET.Element) -> Iterator[str]:
+    """What a careful reader of the file would object to."""
+    for element in elements(page):
+        if element.tag not in WORDS | MATH:
+            yield f"<{element.tag}>"
+        if len(element) != CHILDREN.get(element.tag, len(element)):
+            yield f"<{element.tag}> of {len(element)}"
+        yield from (f"{name}=" for name in element.attrib if name.startswith("on") or name in ("src", "srcset"))
+    places = Counter(element.get("id") for element in page.iter() if element.get("id") is not None)
+    yield from (f"two places {place}" for place, times in places.items() if times > 1)
+    for address in (element.get("href") for element in page.iter() if element.get("href") is not None):
+        if address != "data:," and address.removeprefix("#") not in places:
+            yield f"leads nowhere: {address}"
+    levels = [int(element.tag[1]) for element in page.iter() if re.fullmatch("h[1-6]", element.tag)]
+    if levels[:1] != [1] or levels.count(1) != 1 or any(b > a + 1 for a, b in itertools.pairwise(levels)):
+        yield f"headings {levels}"
+
+
+@pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
+def test_each_page_of_the_gallery_is_well_formed(path: Path) -> None:
+    assert list(problems(parsed(page_of(path)))) == []
+
+
+def test_every_result_has_its_place() -> None:
+    page = parsed(page_of(ROOT / "specs/two-relu-layers.spec"))
+    places = {element.get("id") for element in page.iter()}
+    assert {"H1-1", "dE-dw13-1", "dE-dw13-2", "w1.after-1", "forward-2", "results"} <= places
+
+
+def test_it_says_who_wrote_it_and_lets_nothing_in() -> None:
+    page = html.write(seed(), lambda _: SVG)
+    assert page.startswith("<!DOCTYPE html>\n")
+    assert written_by_us(page.encode())
+    assert not written_by_us(b"<!DOCTYPE html>\n<html><!-- graphdsl --></html>")
+    policy = next(m.get("content") or "" for m in parsed(page).iter("meta") if m.get("http-equiv"))
+    assert policy.startswith("default-src 'none';")
+    assert "<script" not in page
+    assert page == html.write(seed(), lambda _: SVG)
+
+
+def test_signs_of_a_column_meet_and_so_do_decimal_marks() -> None:
+    page = written(seed())
+    columns = [e.get("style") for e in page.iter("div") if "alike" in (e.get("class") or "")]
+    assert columns == ["--columns: 3"] * 3
+    pads = [e.get("style") for e in page.iter("i")]
+    assert "--digits: 2; --mark: 0" in pads
+    assert "--digits: 4; --mark: 1" in pads
+
+
+def test_what_touches_a_formula_stays_with_it() -> None:
+    page = html.write(document(paragraph("so (", s("x"), "), and ", s("y"), ".")), lambda _: SVG)
+    bound = [line_of(span) for span in parsed(page).iter("span") if span.get("class") == "bound"]
+    assert bound == ["(x),", "y."]
+
+
+def test_a_long_member_is_printed_in_pieces() -> None:
+    terms = add(*(multiply(s(f"w{i}"), s(f"x{i}")) for i in range(1, 12)), negate(s("b")))
+    long = multiply(*(n(f"0.{i}23456789") for i in range(1, 7)))
+    page = written(document(Derivation((line(s("z"), terms, long, n("3")),)), paragraph(equals(s("z"), terms))))
+    longest = max(text.width(e.get("alttext") or "") for e in page.iter("math"))
+    assert longest <= html.LONGEST_BOUND
+    shown = as_text(page)
+    assert "w_{11}x_{11} − b =" in shown.replace(" ", " ")
+    assert "· 0.223456789" in shown
+
+
+def test_empty_parts() -> None:
+    blocks = (
+        Derivation(()),
+        Table((words("a"),), (), (False,)),
+        Note("remark", (), ()),
+        Figure(EMPTY, (), ""),
+        section(""),
+    )
+    page = written(Document("", (), blocks, ()))
+    assert list(problems(page)) == []
+
+
+def test_a_section_without_a_title_skips_no_heading() -> None:
+    page = written(document(section("", section("Within")), section("A", section("B", section("C")))))
+    headings = [e.tag for e in page.iter() if re.fullmatch("h[1-6]", e.tag)]
+    assert headings == ["h1", "h2", "h2", "h3", "h3"]
+
+
+HOSTILE = [
+    *PAYLOADS,
+    '"><img src=x onerror=alert(1)>',
+    "</style><script>alert(1)</script>",
+    "javascript:alert(1)",
+    "]]>&amp;",
+]
+
+
+@pytest.mark.parametrize("payload", HOSTILE)
+def test_strings_are_printed_as_the_characters_they_are(payload: str) -> None:
+    page = written(everywhere(payload))
+    assert list(problems(page)) == []
+    title = next(page.iter("title"))
+    assert title.text == text.visible(payload).strip()
+    seen = [line_of(p) for p in page.iter("p")]
+    assert all(text.visible(payload) in line for line in (seen[0], seen[1], seen[-1]))
+    drawing = next(page.iter(f"{_SVG}svg"))
+    assert drawing.get("aria-label") == text.visible(payload).strip()
+
+
+@given(st.text(max_size=40))
+@settings(max_examples=60, deadline=None)
+def test_any_title_is_well_formed(words_: str) -> None:
+    assert list(problems(written(everywhere(words_)))) == []
+
+
+# --- in a browser
+
+SHOWN = [
+    "specs/two-relu-layers.spec",
+    "specs/two-relu-layers-by-hand.spec",
+    "specs/nets/mazur.spec",
+    "specs/circuits/cs231n-sigmoid.spec",
+    "specs/tour/functions.spec",
+    "specs/tour/matrices.spec",
+]
+WIDTHS = (360, 768, 1280)
+
+
+def axe() -> str:
+    """The source of axe-core, from the package that carries it."""
+    package = importlib.util.find_spec("axe_core_python")
+    assert package is not None and package.origin is not None
+    return (Path(package.origin).parent / "axe.min.js").read_text("utf-8")
+
+
+def inaccessible(browser: Browser) -> list[str]:
+    """What axe-core finds, every rule and advice of it."""
+    browser.evaluate(axe() + "; true")
+    found = browser.evaluate("axe.run().then(r => JSON.stringify(r.violations))")
+    return [f"{rule['id']}: {rule['nodes'][0]['html'][:200]}" for rule in json.loads(found)]
+
+
+@pytest.mark.slow
+@pytest.mark.chromium
+def test_a_browser_has_nothing_to_object_to(tmp_path: Path) -> None:
+    with Browser() as browser:
+        for name in SHOWN:
+            page = tmp_path / "page.html"
+            page.write_text(page_of(ROOT / name), "utf-8")
+            for width in WIDTHS:
+                for scheme in ("light", "dark"):
+                    browser.screen(width, scheme=scheme)
+                    browser.open(page)
+                    where = (name, width, scheme)
+                    assert browser.messages() == [], where
+                    assert browser.requests() == [], where
+                    assert browser.evaluate("document.compatMode") == "CSS1Compat", where
+                    assert browser.evaluate("document.documentElement.scrollWidth - innerWidth") == 0, where
+                    assert browser.evaluate("document.fonts.check('italic 1em graphdsl')"), where
+                    assert inaccessible(browser) == [], where
+
+
+@pytest.mark.slow
+@pytest.mark.chromium
+def test_a_hostile_page_does_nothing(tmp_path: Path) -> None:
+    with Browser() as browser:
+        for payload in HOSTILE:
+            page = tmp_path / "page.html"
+            page.write_text(html.write(everywhere(payload), lambda _: SVG), "utf-8")
+            browser.open(page)
+            assert browser.messages() == [] == browser.requests(), payload
+            assert browser.evaluate("document.title") == " ".join(text.visible(payload).split())
+
+
+@pytest.mark.slow
+@pytest.mark.chromium
+def test_it_prints_on_a4(tmp_path: Path) -> None:
+    with Browser() as browser:
+        page = tmp_path / "page.html"
+        page.write_text(page_of(ROOT / "specs/two-relu-layers.spec"), "utf-8")
+        browser.open(page)
+        content = browser.pdf()
+    sizes = set(re.findall(rb"/MediaBox \[0 0 ([0-9.]+) ([0-9.]+)\]", content))
+    assert [tuple(round(float(x)) for x in size) for size in sizes] == [(595, 842)]
+    assert len(re.findall(rb"/Type /Page\b", content)) <= 4
+
+
+def test_the_fonts_are_small_and_keep_their_mathematics() -> None:
+    folder = ROOT / "graphdsl/fonts"
+    assert sum(font.stat().st_size for font in folder.glob("*.woff2")) <= 150_000
+    assert "GUST Font License" in (folder / "LICENSE.txt").read_text("utf-8")
