@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,6 +18,8 @@ from graphdsl.diagnostics import Diagnostic, Source, SpecError, did_you_mean, re
 from graphdsl.files import FileMistake, put, refuse_strangers
 
 if TYPE_CHECKING:
+    from graphdsl.document import Document
+    from graphdsl.page import Made
     from graphdsl.solve import Solution
 
 DONE, MISTAKE, USAGE, DEFECT, INTERRUPTED = 0, 1, 2, 70, 130
@@ -26,9 +29,15 @@ DEMO = "two-relu-layers.spec"
 STANDARD_STREAM = "-"
 
 Drawing = Literal["svg", "pdf", "png", "dot"]
+View = Literal["network", "graph"]
+Engine = Literal["typst", "lualatex", "pdflatex", "tectonic"]
+VIEWS: tuple[View, ...] = get_args(View)
+ENGINES: tuple[Engine, ...] = get_args(Engine)
 DRAWINGS = {format: f".{format}" for format in get_args(Drawing)}
 
-Render = Callable[[str], bytes]
+Render = Callable[[str, str], "Made"]
+"""A format and the name of its file without the ending -> its files."""
+
 Destinations = Mapping[str, Path | None]
 """Where each format goes; None is standard output."""
 
@@ -89,38 +98,132 @@ output_option = click.option(
 force_option = click.option("--force", is_flag=True, help="Replace files that graphdsl did not write.")
 
 
+to_option = click.option(
+    "--to",
+    metavar="FORMATS",
+    default="",
+    help="pdf, html, latex, markdown, quarto, typst, text or json; several with commas.",
+)
+fragment_option = click.option("--fragment", is_flag=True, help="LaTeX to \\input into a document of your own.")
+engine_option = click.option(
+    "--pdf-engine",
+    type=click.Choice(ENGINES),
+    default=ENGINES[0],
+    show_default=True,
+    help="What sets the PDF; all but the first have to be installed.",
+)
+
+
 @graphdsl.command(short_help="Write the worked solution of a spec.")
 @spec_argument
 @output_option
-@click.option("--to", metavar="FORMATS", default="", help="pdf, text, json or typst, or several with commas. [pdf]")
+@to_option
+@click.option(
+    "--only", metavar="PART", multiple=True, help="forward, backward, updates, table, given, figure or a name."
+)
+@click.option("--step", type=click.IntRange(1), help="With --only: of this round.")
+@fragment_option
+@engine_option
 @force_option
-def solve(spec: str, output: str | None, to: str, force: bool) -> None:
+def solve(
+    spec: str,
+    output: str | None,
+    to: str,
+    only: tuple[str, ...],
+    step: int | None,
+    fragment: bool,
+    pdf_engine: Engine,
+    force: bool,
+) -> None:
     """Write the worked solution of SPEC, as PDF beside it if nothing else is said, and print the results.
 
-    SPEC is a file, or - for standard input.
+    SPEC is a file, or - for standard input. With --only, just a part of the solution: the forward pass, `dE/dw13`, …
     """
     from graphdsl.solve import FORMATS
 
-    known = {name: format.ending for name, format in FORMATS.items()}
-    places = _destinations(spec, output, _formats(to, known), known, "pdf", "text")
+    if step is not None and not only:
+        raise click.UsageError("--step goes with --only; one derivation in full is `graphdsl explain`")
+    formats = _formats(to, FORMATS)
+    places = _destinations(spec, output, formats, FORMATS, "pdf", "text")
+    if fragment and "latex" not in places:
+        raise click.UsageError("--fragment goes with LaTeX: `--to latex`, or an output that ends in .tex")
     found = _solved(spec)
-    _write(places, found.render, spec, output, force)
+    render = _renderer(found, _part(found, only, step) if only else found.document, fragment, pdf_engine)
+    _write(places, render, spec, output, force)
     if None not in places.values():
         _print_results(found)
         _print_paths(places)
 
 
-@graphdsl.command(short_help="Write the diagram of a spec.")
+@graphdsl.command(short_help="Explain one value, derivative or update in full.")
 @spec_argument
+@click.argument("name")
+@click.option("--step", type=click.IntRange(1), help="The round; without it the first.")
 @output_option
+@to_option
+@fragment_option
+@engine_option
 @force_option
-def draw(spec: str, output: str | None, force: bool) -> None:
-    """Write the diagram of SPEC: SVG, PDF, PNG or DOT, as the ending of OUT says, else SVG beside it."""
-    places = _destinations(spec, output, (), DRAWINGS, "svg", "svg")
+def explain(
+    spec: str, name: str, step: int | None, output: str | None, to: str, fragment: bool, pdf_engine: Engine, force: bool
+) -> None:
+    """Explain NAME of SPEC in full, in the terminal: a value, a derivative, an update: H3, dE/dw13, w13.after, updates."""
+    from graphdsl.solve import FORMATS
+
+    formats = _formats(to, {key: ending for key, ending in FORMATS.items() if key != "json"})
+    streamed = output is None and not formats
+    places = _destinations(spec, STANDARD_STREAM if streamed else output, formats, FORMATS, "text", "text")
     found = _solved(spec)
-    _write(places, lambda format: found.drawing(cast(Drawing, format)), spec, output, force)  # one of DRAWINGS
+    _write(places, _renderer(found, found.explained(name, step), fragment, pdf_engine), spec, output, force)
     if None not in places.values():
         _print_paths(places)
+
+
+@graphdsl.command(short_help="Write a diagram of a spec.")
+@spec_argument
+@output_option
+@click.option("--view", type=click.Choice(VIEWS), default="network", show_default=True, help="What is drawn.")
+@click.option(
+    "--step", type=click.IntRange(1), default=1, show_default=True, help="The round; after the last, one more."
+)
+@click.option("--show", metavar="WHAT", default="", help="values, gradients, updated, path:NAME; several with commas.")
+@click.option(
+    "--gates", type=click.Choice(["named", "elementary"]), default="named", help="A gate for each node, or operation."
+)
+@force_option
+def draw(spec: str, output: str | None, view: View, step: int, show: str, gates: str, force: bool) -> None:
+    """Write a diagram of SPEC: SVG, PDF, PNG or DOT, as the ending of OUT says, else SVG beside it."""
+    from graphdsl.page import Made
+
+    places = _destinations(spec, output, (), DRAWINGS, "svg", "svg")
+    found = _solved(spec)
+    shown = _shown(show)
+
+    def render(format: str, stem: str) -> Made:
+        content = found.drawing(cast(Drawing, format), view, step, shown, gates == "elementary")  # one of DRAWINGS
+        return Made(content, {})
+
+    _write(places, render, spec, output, force)
+    if None not in places.values():
+        _print_paths(places)
+
+
+def _shown(show: str) -> tuple[str, ...]:
+    """What `--show` lists; commas within brackets belong to a name."""
+    words = re.split(r",(?![^\[]*\])", show)
+    return tuple(word.strip() for word in words if word.strip())
+
+
+def _part(found: Solution, only: tuple[str, ...], step: int | None) -> Document:
+    from graphdsl.pieces import only as cut
+
+    return cut(found.document, *only, step=step)
+
+
+def _renderer(found: Solution, document: Document, fragment: bool, engine: Engine) -> Render:
+    from graphdsl.page import Wish
+
+    return lambda format, stem: found.render(format, Wish(stem, fragment, engine), document)
 
 
 @graphdsl.command(short_help="Report the mistakes of a spec; check its gradients.")
@@ -146,7 +249,7 @@ def demo(force: bool) -> None:
     put({path: text})
     found = _solved(DEMO)
     places: Destinations = {"pdf": path.with_suffix(".pdf")}
-    _write(places, found.render, DEMO, None, force)
+    _write(places, _renderer(found, found.document, False, ENGINES[0]), DEMO, None, force)
     _print_results(found)
     _print_paths({"spec": path, **places})
 
@@ -223,7 +326,9 @@ def _write(places: Destinations, render: Render, spec: str, output: str | None, 
     """Render everything, then put all of it in place."""
     from graphdsl.draw import DrawError
     from graphdsl.terminal import patience
+    from graphdsl.views import ViewError
     from graphdsl.write import written_by_us
+    from graphdsl.write.tex_engine import TexError
 
     paths = [path for path in places.values() if path is not None]
     for path in paths:
@@ -233,13 +338,23 @@ def _write(places: Destinations, render: Render, spec: str, output: str | None, 
         refuse_strangers(paths, written_by_us)
     try:
         with patience(f"writing {', '.join(map(str, paths))} …"):
-            made = {format: render(format) for format in places}
-    except DrawError as mistake:
+            made = {format: render(format, path.stem if path else Path(spec).stem) for format, path in places.items()}
+    except (DrawError, TexError, ViewError) as mistake:
         raise FileMistake(mistake.message, mistake.hint) from None
-    put({path: made[format] for format, path in places.items() if path is not None})
-    for content in (made[format] for format, path in places.items() if path is None):
+    beside = {
+        path.with_name(name): content
+        for format, path in places.items()
+        if path is not None
+        for name, content in made[format].beside.items()
+    }
+    if not force:
+        refuse_strangers(list(beside), written_by_us)
+    put({path: made[format].content for format, path in places.items() if path is not None} | beside)
+    for written in (made[format] for format, path in places.items() if path is None):
+        if written.beside:
+            click.echo("note: the figures of this page are files beside it; they are not written to a stream", err=True)
         sys.stdout.flush()
-        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.write(written.content)
         sys.stdout.buffer.flush()
 
 

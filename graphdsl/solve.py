@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
+from graphdsl import page
 from graphdsl.diagnostics import Diagnostic, Source
+from graphdsl.page import Made, Wish
 
 if TYPE_CHECKING:
     from graphdsl.diagram import Diagram
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
     from graphdsl.model import Model
     from graphdsl.numbers import Decimal50
     from graphdsl.trace import Check, Trace, Verdict
+
+View = Literal["network", "graph"]
+Drawing = Literal["svg", "pdf", "png", "dot"]
 
 # Every step imports what it needs when it is taken: `graphdsl --version` waits for nothing, and JSON not for the page.
 
@@ -94,25 +99,33 @@ class Solution:
         told = explain(self.trace, self.check, self.verdicts, load(), self.diagram)
         return figures(told, self.model.display)
 
+    def explained(self, name: str, step: int | None = None) -> Document:
+        """One value, derivative or update in full: `dE/dw13`, `H1`, `w13.after`, `updates`."""
+        from graphdsl.figures import figures
+        from graphdsl.phrases import load
+        from graphdsl.pieces import single
+
+        return figures(single(self.trace, load(), name, step), self.model.display)
+
     def text(self) -> str:
         """The page as plain text, 80 columns wide."""
-        from graphdsl.write import text
-
-        return text.write(self.document)
+        return page.text(self.document)
 
     def typst(self) -> str:
         """The page as a Typst source."""
-        from graphdsl import draw
-        from graphdsl.write import typst
+        return page.typst(self.document)
 
-        return typst.write(self.document, draw.svg)
+    def latex(self, fragment: bool = False) -> str:
+        """The page as a LaTeX document, or as a fragment for `\\input`."""
+        return page.latex(self.document, fragment)
+
+    def html(self) -> str:
+        """The page as one HTML file that needs no other."""
+        return page.html(self.document)
 
     def pdf(self) -> bytes:
         """The page as PDF."""
-        from graphdsl import draw
-        from graphdsl.write import pdf
-
-        return pdf.render(self.document, draw.svg)
+        return page.pdf(self.document)
 
     def json(self) -> str:
         """The numbers, for other programs."""
@@ -120,47 +133,46 @@ class Solution:
 
         return json.write(self.trace, self.check)
 
-    def drawing(self, format: Literal["svg", "pdf", "png", "dot"] = "svg") -> bytes:
-        """The diagram alone, as the bytes of a file."""
+    def view(
+        self, kind: View = "network", step: int = 1, show: Iterable[str] = (), elementary: bool = False
+    ) -> Diagram:
+        """A drawing of a round: values, gradients, updated weights, or the path of one parameter."""
+        from graphdsl.figures import drawing
+        from graphdsl.views import view
+
+        return drawing(view(self.trace, kind, step, show, elementary), self.model.display)
+
+    def drawing(
+        self,
+        format: Drawing = "svg",
+        kind: View = "network",
+        step: int = 1,
+        show: Iterable[str] = (),
+        elementary: bool = False,
+    ) -> bytes:
+        """A drawing alone, as the bytes of a file."""
         from graphdsl import draw
 
-        if self.diagram is None:
-            raise draw.DrawError("there is no network to draw here")
-        return draw.render(self.diagram, format)
+        return draw.render(self.view(kind, step, show, elementary), format)
 
-    def render(self, format: str) -> bytes:
-        """The bytes of a file in one of FORMATS."""
-        made = FORMATS[format].make(self)
-        return made.encode() if isinstance(made, str) else made
+    def render(self, format: str, wish: Wish | None = None, document: Document | None = None) -> Made:
+        """The files of the page, or of another document of this solution, in one of FORMATS."""
+        if format == "json":
+            return Made(self.json().encode(), {})
+        return page.FORMATS[format].make(document or self.document, wish or Wish())
 
     def save(self, path: str | os.PathLike[str], format: str = "") -> Path:
         """Write a file, in the format of its ending if none is named; a file that stands there is replaced."""
         from graphdsl import files
 
         target = Path(path)
-        chosen = format or format_of(target.name)
+        chosen = format or page.format_of(target.name, FORMATS)
         if chosen not in FORMATS:
             raise ValueError(f"no format for `{target.name}`; known: {', '.join(FORMATS)}")
-        files.put({target: self.render(chosen)})
+        made = self.render(chosen, Wish(target.stem))
+        files.put({target: made.content, **{target.with_name(name): content for name, content in made.beside.items()}})
         return target
 
 
-class Format(NamedTuple):
-    """A format of the page: the ending of its files, and what makes it."""
-
-    ending: str
-    make: Callable[[Solution], str | bytes]
-
-
-FORMATS: Mapping[str, Format] = {
-    "pdf": Format(".pdf", Solution.pdf),
-    "text": Format(".txt", Solution.text),
-    "json": Format(".json", Solution.json),
-    "typst": Format(".typ", Solution.typst),
-}
-
-
-def format_of(name: str) -> str:
-    """The format that the ending of a file's name stands for; nothing if it stands for none."""
-    ending = Path(name).suffix.lower()
-    return next((name for name, format in FORMATS.items() if format.ending == ending), "")
+FORMATS: Mapping[str, str] = {**{name: format.ending for name, format in page.FORMATS.items()}, "json": ".json"}
+"""The formats that a solution can be written in, with the endings of their files."""

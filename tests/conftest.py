@@ -6,13 +6,17 @@ import shutil
 
 import pytest
 
-POPPLER = ("pdftotext", "pdftoppm", "pdfinfo")
+PROGRAMS = {
+    "poppler": ("pdftotext", "pdftoppm", "pdfinfo"),
+    "tex": ("pdflatex", "lualatex"),
+    "chromium": ("chromium",),
+}
+"""What the tests with a mark need."""
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the tests marked `poppler` where Poppler is not installed."""
-    if all(map(shutil.which, POPPLER)):
-        return
-    left_out = [item for item in items if item.get_closest_marker("poppler")]
-    items[:] = [item for item in items if not item.get_closest_marker("poppler")]
+    """Leave out the tests whose mark names a program that is not installed."""
+    missing = [mark for mark, programs in PROGRAMS.items() if not all(map(shutil.which, programs))]
+    left_out = [item for item in items if any(map(item.get_closest_marker, missing))]
+    items[:] = [item for item in items if item not in left_out]
     config.hook.pytest_deselected(items=left_out)

@@ -15,6 +15,7 @@ import pytest
 
 import graphdsl
 from graphdsl import cli, files
+from graphdsl.write import written_by_us
 
 SPEC = """title "A line"
 input x = 2
@@ -124,8 +125,8 @@ def test_draw_makes_svg_beside_the_spec(folder: Path, capfd: pytest.CaptureFixtu
 
 def test_nothing_to_draw(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (folder / "one.spec").write_text("param w = 1\nloss E = 2\n", "utf-8")
-    if run("draw", "one.spec"):  # a node on its own may have a drawing some day
-        assert capfd.readouterr().err.splitlines()[-1] == "error: there is no network to draw here"
+    assert run("draw", "one.spec") == 1
+    assert "error: there is no network to draw here" in capfd.readouterr().err
 
 
 def test_check_tells_how_far_the_routes_agree(capfd: pytest.CaptureFixture[str]) -> None:
@@ -296,9 +297,9 @@ def test_missing_files_and_folders(folder: Path, capfd: pytest.CaptureFixture[st
     ("arguments", "said"),
     [
         (["solve"], "Missing argument 'SPEC'"),
-        (["solve", "net.spec", "--to", "pfd"], "there is no format `pfd`; known: pdf, text, json, typst (did you mean `pdf`?)"),
-        (["solve", "net.spec", "-o", "a.docx"], "no format has the ending `.docx`; known: .pdf, .txt, .json, .typ"),
-        (["solve", "net.spec", "-o", "page"], "`page` has no ending; known: .pdf, .txt, .json, .typ"),
+        (["solve", "net.spec", "--to", "pfd"], "there is no format `pfd`; known: pdf, html, latex, markdown, quarto, typst, text, json (did you mean `pdf`?)"),
+        (["solve", "net.spec", "-o", "a.docx"], "no format has the ending `.docx`; known: .pdf, .html, .tex, .md, .qmd, .typ, .txt, .json"),
+        (["solve", "net.spec", "-o", "page"], "`page` has no ending; known: .pdf, .html, .tex, .md, .qmd, .typ, .txt, .json"),
         (["draw", "net.spec", "-o", "a.jpg"], "no format has the ending `.jpg`; known: .svg, .pdf, .png, .dot"),
         (["solve", "net.spec", "-o", "-", "--to", "pdf,text"], "standard output takes one format"),
         (["solve", "net.spec", "--colour"], "No such option"),
@@ -392,7 +393,9 @@ def test_the_library(folder: Path) -> None:
     assert json.loads((folder / "out.json").read_text("utf-8")) == json.loads(found.json())
     found.save("page", "text")
     assert (folder / "page").read_text("utf-8") == found.text()
-    with pytest.raises(ValueError, match=r"no format for `a\.docx`; known: pdf, text, json, typst"):
+    with pytest.raises(
+        ValueError, match=r"no format for `a\.docx`; known: pdf, html, latex, markdown, quarto, typst, text, json"
+    ):
         found.save("a.docx")
     with pytest.raises(graphdsl.SpecError, match="`q` is not defined"):
         graphdsl.solve(WRONG)
@@ -421,3 +424,78 @@ def test_ctrl_c(folder: Path) -> None:
         out, err = process.communicate()
     assert (process.returncode, out, err.strip()) == (130, b"", b"")
     assert names(folder) == {"slow.spec"}
+
+
+@pytest.mark.parametrize(
+    ("ending", "start"),
+    [
+        ("html", b"<!DOCTYPE html>"),
+        ("tex", b"% "),
+        ("md", b"<!-- Written by graphdsl. -->"),
+        ("qmd", b"---"),
+        ("txt", b"A line"),
+        ("typ", b"// Written by graphdsl."),
+    ],
+)
+def test_the_ending_chooses_the_format(folder: Path, ending: str, start: bytes) -> None:
+    assert run("solve", "net.spec", "-o", f"page.{ending}") == 0
+    content = (folder / f"page.{ending}").read_bytes()
+    assert content.startswith(start) or ending == "qmd"
+    assert written_by_us(content)
+
+
+def test_markdown_has_its_figures_beside_it(folder: Path) -> None:
+    assert run("solve", "net.spec", "--to", "markdown") == 0
+    assert "](net-1.svg)" in (folder / "net.md").read_text("utf-8")
+    assert run("solve", "net.spec", "--to", "markdown") == 0, "its own figures may be replaced"
+    (folder / "net-1.svg").write_text("<svg/>", "utf-8")
+    before = (folder / "net.md").read_bytes()
+    assert run("solve", "net.spec", "--to", "markdown") == 1
+    assert ((folder / "net.md").read_bytes(), (folder / "net-1.svg").read_text("utf-8")) == (before, "<svg/>")
+
+
+def test_explain_works_one_derivation_out(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert run("explain", "net.spec", "dE/dw") == 0
+    out = capfd.readouterr().out
+    assert "∂E/∂w = ∂E/∂y · ∂y/∂w" in out
+    assert run("explain", "net.spec", "dE/dw99") == 1
+    assert run("explain", "net.spec", "dE/dw", "--step", "9") == 1
+    assert run("explain", "net.spec", "dE/dw", "-o", "one.html") == 0
+    assert (folder / "one.html").is_file()
+
+
+def test_a_part_of_the_page(folder: Path) -> None:
+    assert run("solve", "net.spec", "--only", "updates", "--step", "1", "-o", "part.txt") == 0
+    text = (folder / "part.txt").read_text("utf-8")
+    assert "Update" in text and "Forward pass" not in text
+    assert run("solve", "net.spec", "--only", "nothing", "-o", "part.txt") == 1
+    assert run("solve", "net.spec", "--step", "2") == 2
+
+
+def test_a_fragment_goes_with_latex(folder: Path) -> None:
+    assert run("solve", "net.spec", "--fragment") == 2
+    assert run("solve", "net.spec", "--fragment", "-o", "part.tex") == 0
+    assert "documentclass" not in (folder / "part.tex").read_text("utf-8")
+
+
+def test_a_tex_engine_that_is_missing_is_a_sentence(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    assert run("solve", "net.spec", "--pdf-engine", "tectonic", "-o", "page.pdf") == 1
+    assert "`tectonic` is not installed" in capfd.readouterr().err
+    assert not (folder / "page.pdf").exists()
+
+
+@pytest.mark.parametrize("show", ["values", "gradients", "values,gradients", "updated", "path:w"])
+@pytest.mark.parametrize("view", ["network", "graph"])
+def test_every_view_is_drawn(folder: Path, view: str, show: str) -> None:
+    assert run("draw", "net.spec", "-o", "v.svg", "--view", view, "--show", show) == 0
+    assert (folder / "v.svg").read_bytes().rstrip().endswith(b"</svg>")
+
+
+def test_a_view_that_does_not_exist_is_a_sentence(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert run("draw", "net.spec", "--show", "path:w99") == 1
+    assert run("draw", "net.spec", "--show", "valeus") == 1
+    assert "did you mean" in capfd.readouterr().err
+    assert run("draw", "net.spec", "--step", "9", "--show", "values") == 1

@@ -1,0 +1,118 @@
+"""Document -> the files of any format, by one table; knows no spec and chooses nothing of what is said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from graphdsl.diagram import Diagram
+    from graphdsl.document import Document
+
+Engine = Literal["typst", "lualatex", "pdflatex", "tectonic"]
+
+
+class Made(NamedTuple):
+    """The content of a file, and the files that have to stand beside it, by name."""
+
+    content: bytes
+    beside: Mapping[str, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What an author may say of a format: the name of the file without its ending, a fragment, the engine of a PDF."""
+
+    stem: str = "solution"
+    fragment: bool = False
+    engine: Engine = "typst"
+
+
+# Every writer is imported when it is asked for: a text waits for no PDF.
+
+
+def text(document: Document) -> str:
+    """The page as plain text, 80 columns wide."""
+    from graphdsl.write import text
+
+    return text.write(document)
+
+
+def typst(document: Document) -> str:
+    """The page as a Typst source."""
+    from graphdsl import draw
+    from graphdsl.write import typst
+
+    return typst.write(document, draw.svg)
+
+
+def latex(document: Document, fragment: bool = False) -> str:
+    """The page as a LaTeX document, or as a fragment for `\\input`."""
+    from graphdsl.write import latex, tikz
+
+    return latex.write(document, tikz.picture, fragment)
+
+
+def html(document: Document) -> str:
+    """The page as one HTML file that needs no other."""
+    from graphdsl import draw
+    from graphdsl.write import html
+
+    return html.write(document, draw.svg)
+
+
+def pdf(document: Document, engine: Engine = "typst") -> bytes:
+    """The page as PDF, by Typst in-process or by an installed TeX."""
+    if engine != "typst":
+        from graphdsl.write import tex_engine
+
+        return tex_engine.compile(latex(document), engine)
+    from graphdsl import draw
+    from graphdsl.write import pdf
+
+    return pdf.render(document, draw.svg)
+
+
+def markdown(document: Document, stem: str, dialect: Literal["github", "quarto"]) -> Made:
+    """The page as Markdown, and its figures, which stand beside it."""
+    from graphdsl import draw
+    from graphdsl.write import markdown
+
+    beside: dict[str, bytes] = {}
+
+    def named(number: int, diagram: Diagram) -> str:
+        name = f"{stem}-{number}.svg"
+        beside[name] = draw.render(diagram, "svg")
+        return name
+
+    return Made(markdown.write(document, named, dialect).encode(), beside)
+
+
+class Format(NamedTuple):
+    """A format of the page: the ending of its files, and what makes them."""
+
+    ending: str
+    make: Callable[[Document, Wish], Made]
+
+
+def _alone(content: str | bytes) -> Made:
+    return Made(content.encode() if isinstance(content, str) else content, {})
+
+
+FORMATS: Mapping[str, Format] = {
+    "pdf": Format(".pdf", lambda document, wish: _alone(pdf(document, wish.engine))),
+    "html": Format(".html", lambda document, wish: _alone(html(document))),
+    "latex": Format(".tex", lambda document, wish: _alone(latex(document, wish.fragment))),
+    "markdown": Format(".md", lambda document, wish: markdown(document, wish.stem, "github")),
+    "quarto": Format(".qmd", lambda document, wish: markdown(document, wish.stem, "quarto")),
+    "typst": Format(".typ", lambda document, wish: _alone(typst(document))),
+    "text": Format(".txt", lambda document, wish: _alone(text(document))),
+}
+
+
+def format_of(name: str, formats: Mapping[str, str]) -> str:
+    """The format that the ending of a file's name stands for; nothing if it stands for none."""
+    ending = Path(name).suffix.lower()
+    return next((format for format, own in formats.items() if own == ending), "")
