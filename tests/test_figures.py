@@ -101,6 +101,7 @@ def asked(spec: str) -> Iterator[tuple[Kind, int, str, bool]]:
             yield kind, step, show, True
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spec", GALLERY)
 def test_nothing_overlaps_in_any_view(spec: str) -> None:
     objectives = solved(spec).model.objectives
@@ -309,6 +310,7 @@ def large(*sizes: int) -> Solution:
     return graphdsl.solve(text)
 
 
+@pytest.mark.slow
 def test_large_nets() -> None:
     found = large(20, 20)
     with pytest.raises(views.ViewError, match="names would not be readable"):

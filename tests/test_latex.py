@@ -301,6 +301,7 @@ def test_some_pages_compile(engine: Engine) -> None:
 
 
 @pytest.mark.tex
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", TEX)
 def test_all_fragments_compile_in_a_document_of_the_author(engine: Engine) -> None:
     fragments = [unlabelled(written(path, fragment=True)) for path in GALLERY]
@@ -316,6 +317,7 @@ def test_the_gallery_compiles(engine: Engine) -> None:
 
 
 @pytest.mark.tex
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", TEX)
 def test_the_same_source_gives_the_same_bytes(engine: Engine) -> None:
     first, second = (tex_engine.compile(written(ROOT / "tour/shortest.spec"), engine) for _ in range(2))
@@ -334,6 +336,7 @@ HOSTILE = [
 
 
 @pytest.mark.tex
+@pytest.mark.slow
 @pytest.mark.poppler
 @pytest.mark.parametrize("engine", TEX)
 def test_strings_are_printed_as_the_characters_they_are(engine: Engine, tmp_path: Path) -> None:
@@ -362,6 +365,7 @@ LETTERS = (
 
 
 @pytest.mark.tex
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", TEX)
 def test_every_letter_compiles(engine: Engine) -> None:
     names = [Math(Symbol(c, ink=Ink(c, c, c))) for c in LETTERS if c.strip() and c.isprintable()]
@@ -374,6 +378,7 @@ def test_every_letter_compiles(engine: Engine) -> None:
 
 
 @pytest.mark.tex
+@pytest.mark.slow
 @settings(max_examples=4, deadline=None)
 @given(st.lists(st.text(max_size=40), min_size=12, max_size=12))
 def test_any_words_compile(texts: list[str]) -> None:
@@ -382,6 +387,7 @@ def test_any_words_compile(texts: list[str]) -> None:
 
 
 @pytest.mark.tex
+@pytest.mark.slow
 @settings(max_examples=3, deadline=None)
 @given(st.lists(numeric_trees, min_size=25, max_size=25))
 def test_any_tree_compiles(trees: list[Expr]) -> None:
@@ -390,6 +396,7 @@ def test_any_tree_compiles(trees: list[Expr]) -> None:
 
 
 @pytest.mark.tex
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", TEX)
 def test_every_kind_of_node_compiles(engine: Engine) -> None:
     every = [expr for expr, _ in (*PRINTED, *FORMULAS)]
@@ -399,6 +406,7 @@ def test_every_kind_of_node_compiles(engine: Engine) -> None:
 
 
 @pytest.mark.tex
+@pytest.mark.slow
 def test_what_cannot_break_is_made_to_fit() -> None:
     row = Array((1, 60), tuple(n(f"0.{i:03}") for i in range(60)))
     long_name = name("w" * 200)
@@ -414,6 +422,7 @@ def test_what_cannot_break_is_made_to_fit() -> None:
 
 
 @pytest.mark.tex
+@pytest.mark.slow
 def test_widths_are_known_before_tex_sets_them() -> None:
     """What TeX measures is never more than was reckoned, and rarely much less."""
     members = [
@@ -458,6 +467,7 @@ def test_a_picture_defines_nothing_outside() -> None:
 
 
 @pytest.mark.tex
+@pytest.mark.slow
 def test_every_kind_of_box_compiles() -> None:
     figures = [Figure(drawn(label), words("A drawing"), "alt \n}") for label in (s("w13"), name("%&$#_^~\\", "}", "{"))]
     clean(source(*figures), "pdflatex")
@@ -536,6 +546,7 @@ def gone(process: int) -> bool:
 
 
 @pytest.mark.tex
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", TEX)
 def test_an_engine_reads_nothing_else_and_starts_no_program(engine: Engine, tmp_path: Path) -> None:
     """Should an escape ever fail: the engine itself is held."""

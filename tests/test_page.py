@@ -82,7 +82,7 @@ def test_the_evaluator_of_equalities_finds_a_false_one() -> None:
 
 
 @pytest.mark.parametrize("carry", get_args(Carry))
-@pytest.mark.parametrize("number", range(40))
+@pytest.mark.parametrize("number", [*range(8), *(pytest.param(n, marks=pytest.mark.slow) for n in range(8, 40))])
 def test_pages_of_random_specs_are_true(number: int, carry: Carry) -> None:
     case = RANDOM[number]
     model = check(parse(Source("random.spec", case.text)))

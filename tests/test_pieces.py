@@ -211,6 +211,7 @@ def wanted(model: Model, trace: Trace) -> Iterator[tuple[str, int]]:
     yield from ((key, len(trace.rounds) + 1) for key in trace.graph.computed if trace.final is not None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("carry", get_args(Carry))
 @pytest.mark.parametrize("name", SIX)
 def test_every_single_derivation_is_true(name: str, carry: Carry) -> None:

@@ -399,6 +399,7 @@ def pages(content: bytes, folder: Path) -> list[list[Word]]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spec", GALLERY, ids=[str(spec.relative_to(ROOT)) for spec in GALLERY])
 def test_the_gallery_keeps_its_margins(spec: Path, tmp_path: Path) -> None:
     solution = solve(spec)
