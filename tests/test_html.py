@@ -145,6 +145,7 @@ def printed(expr: Expr, printer: MathMLPrinter = DISPLAY) -> str:
     return spoken(ET.fromstring(f"<math>{printer.formula(expr)}</math>"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("printer", [DISPLAY, SLASHED_DISPLAY, INLINE])
 @given(trees)
 @settings(max_examples=300, deadline=None)
@@ -163,6 +164,7 @@ def test_a_word_is_upright_by_itself_and_a_letter_italic() -> None:
     assert "mathvariant" not in "".join(DISPLAY.formula(expr) for expr, _ in PRINTED)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
 def test_no_printed_relation_of_the_gallery_is_false(path: Path) -> None:
     shown = as_text(parsed(page_of(path)))

@@ -212,6 +212,7 @@ def test_empty_parts() -> None:
 # Numerals read back
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", GALLERY, ids=[str(path.relative_to(ROOT)) for path in GALLERY])
 def test_no_printed_relation_is_false(path: Path) -> None:
     rounding = solution(path).model.display.rounding

@@ -229,6 +229,7 @@ def as_text(page_: str) -> str:
 # The gallery.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dialect", get_args(Dialect))
 @pytest.mark.parametrize("path", GALLERY, ids=lambda path: path.stem)
 def test_no_printed_relation_is_false(path: Path, dialect: Dialect) -> None:

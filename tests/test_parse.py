@@ -392,6 +392,7 @@ def test_ten_thousand_terms_are_one_flat_sum() -> None:
     assert isinstance(tree, Sum) and len(tree.terms) == 10_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [
