@@ -15,6 +15,7 @@ from graphdsl.expr import (
     MINUS_ONE,
     ONE,
     Call,
+    Cases,
     Expr,
     FunctionNotation,
     Number,
@@ -28,6 +29,7 @@ from graphdsl.expr import (
     has_names,
     multiply,
     symbols,
+    walk,
     with_children,
 )
 from graphdsl.graph import Graph, Op, entry_symbols
@@ -113,10 +115,12 @@ def _data_kinds(graph: Graph) -> dict[str, BoxKind]:
 
 
 def _formula(graph: Graph, key: str) -> Expr:
-    """c = a + b, or only c where the formula is long."""
+    """c = a + b, or only c where the formula is long or has cases."""
     symbol = graph.symbols[key]
-    whole = Relation((symbol, graph.formula(key)), ("=",))
-    return whole if lettering(whole).width <= LONGEST_FORMULA else symbol
+    formula = graph.formula(key)
+    whole = Relation((symbol, formula), ("=",))
+    told = not any(isinstance(part, Cases) for part in walk(formula))
+    return whole if told and lettering(whole).width <= LONGEST_FORMULA else symbol
 
 
 # Single operations

@@ -92,7 +92,7 @@ _GRAPHVIZ_SHAPE: Mapping[Form, str] = {"ellipse": "ellipse", "rectangle": "box",
 
 
 @dataclass(frozen=True, slots=True)
-class _Edge:
+class Edge:
     """An arrow as it is drawn: its curves, each of 3n + 1 control points, its tip, the centre of its label."""
 
     arrow: Arrow
@@ -106,7 +106,7 @@ class _Scene(NamedTuple):
 
     diagram: Diagram
     shapes: tuple[Shape, ...]
-    edges: tuple[_Edge, ...]
+    edges: tuple[Edge, ...]
 
     @property
     def boxes(self) -> tuple[Box, ...]:
@@ -120,7 +120,7 @@ def dot(diagram: Diagram) -> str:
 
 def svg(diagram: Diagram, title: str = "Network diagram") -> str:
     """The drawing as SVG: shapes by Graphviz, names as text set by the metrics of the page's font."""
-    scene = _scene(diagram)
+    scene = scene_of(diagram)
     pinned = _source(_attributed(diagram, scene, lettered=False))
     return _lettered(ET.fromstring(_graphviz(pinned, "nop2", "svg")), scene, title)
 
@@ -141,7 +141,7 @@ def render(diagram: Diagram, format: Format, title: str = "Network diagram") -> 
 
 def size(diagram: Diagram) -> tuple[float, float]:
     """Width and height of the drawing in points, at which its names have the size of the page's text."""
-    extent = _extent(_scene(diagram))
+    extent = _extent(scene_of(diagram))
     return extent.right - extent.left, extent.top - extent.bottom
 
 
@@ -160,12 +160,12 @@ class Measures(NamedTuple):
 
 def measures(diagram: Diagram) -> Measures:
     """Where everything is."""
-    scene = _scene(diagram)
+    scene = scene_of(diagram)
     boxes = list(zip(scene.boxes, scene.shapes, strict=True))
     letters = [(_called(box.id, line), line.rect) for box, shape in boxes for line in inscriptions(box, shape)]
     for i, edge in enumerate(scene.edges, 1):
         letters += [(_called(f"arrow {i}", line), line.rect) for line in _label(edge)]
-    letters += [("key", line.rect) for line in _key(scene)]
+    letters += [("key", line.rect) for line in key_lines(scene)]
     shapes = [(box.id, shape) for box, shape in boxes]
     return Measures(letters, shapes, [(i, edge.splines) for i, edge in enumerate(scene.edges, 1)])
 
@@ -187,7 +187,7 @@ def shapes(diagram: Diagram) -> list[tuple[str, Shape]]:
 # Places
 
 
-def _scene(diagram: Diagram) -> _Scene:
+def scene_of(diagram: Diagram) -> _Scene:
     return _placed(diagram) if diagram.placed else _laid_out(diagram)
 
 
@@ -197,11 +197,11 @@ def _placed(diagram: Diagram) -> _Scene:
     return _Scene(diagram, tuple(shape[box.id] for box in diagram.boxes), edges)
 
 
-def _label(edge: _Edge) -> list[Inscription]:
+def _label(edge: Edge) -> list[Inscription]:
     return [] if edge.label_at is None else arrow_inscriptions(edge.arrow, edge.label_at)
 
 
-def _key(scene: _Scene) -> list[Inscription]:
+def key_lines(scene: _Scene) -> list[Inscription]:
     key = scene.diagram.key
     if key is None or not scene.shapes:
         return []
@@ -209,13 +209,13 @@ def _key(scene: _Scene) -> list[Inscription]:
     return [key_inscription(key, (extent.left, extent.bottom))]
 
 
-def _edge(arrow: Arrow, source: Shape, target: Shape) -> _Edge:
+def _edge(arrow: Arrow, source: Shape, target: Shape) -> Edge:
     way = clipped(curve_between(source.centre, target.centre, arrow.bend), source, target)
     shaft = way.part(0.0, max(0.02, _back_from_end(way, _ARROW_LENGTH)))
     pieces: tuple[Curve, ...] = (shaft,)
     if arrow.label is not None and arrow.label_position is not None:
         pieces = _interrupted(shaft, arrow_label_rect(arrow, arrow.label_position).grown(1.8, 1.0))
-    return _Edge(arrow, tuple(_cubic(piece) for piece in pieces), way.end, arrow.label_position)
+    return Edge(arrow, tuple(_cubic(piece) for piece in pieces), way.end, arrow.label_position)
 
 
 def _back_from_end(way: Curve, distance: float) -> float:
@@ -267,18 +267,18 @@ def _wires(diagram: Diagram) -> set[str]:
     return {box.id for box in diagram.boxes if box.kind == "wire"}
 
 
-def _read_edge(arrow: Arrow, found: Mapping[str, str]) -> _Edge:
+def _read_edge(arrow: Arrow, found: Mapping[str, str]) -> Edge:
     """An edge of Graphviz's: `e,x,y` is its tip, the rest are control points."""
     points = [_point(point) for point in found["pos"].split() if not point.startswith("e,")]
     tip = next((_point(point.removeprefix("e,")) for point in found["pos"].split() if point.startswith("e,")), None)
-    return _Edge(arrow, (tuple(points),), tip, _point(found["lp"]) if "lp" in found else None)
+    return Edge(arrow, (tuple(points),), tip, _point(found["lp"]) if "lp" in found else None)
 
 
 Joint = tuple[float, float, float]
 """Where a wire begins and ends, and its height."""
 
 
-def _joined(edge: _Edge, source: Joint | None, target: Joint | None) -> _Edge:
+def _joined(edge: Edge, source: Joint | None, target: Joint | None) -> Edge:
     """A line that leaves a wire begins at its end; one that enters a wire goes on through it, and has no tip."""
     (points,) = edge.splines
     if source is not None:
@@ -381,7 +381,7 @@ def _look(box: Box) -> dict[str, str]:
     return look | _TONE[box.tone]
 
 
-def _edge_attributes(number: int, arrow: Arrow, edge: _Edge | None, lettered: bool) -> dict[str, str]:
+def _edge_attributes(number: int, arrow: Arrow, edge: Edge | None, lettered: bool) -> dict[str, str]:
     attributes = {"id": f"e{number}"} | ({"style": "dashed"} if arrow.dashed else {}) | _TONE[arrow.tone]
     if edge is not None:
         tip = f"e,{_pair(edge.tip)} " if edge.tip else ""
@@ -477,7 +477,7 @@ def _lettered(drawn: ET.Element, scene: _Scene, title: str) -> str:
         group = _bare_group(body, groups[f"n{i}"], _classes(box.kind, box.tone), box.id)
         for line in inscriptions(box, shape):
             _write(group, line, box.tone)
-    for line in _key(scene):
+    for line in key_lines(scene):
         _write(ET.SubElement(body, f"{{{_SVG}}}g", {"class": "key"}), line, "plain")
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
 
@@ -549,7 +549,7 @@ def _printable(text: str) -> str:
 def _extent(scene: _Scene) -> Rect:
     """Everything that is drawn, and a margin."""
     ink = _ink(scene)
-    return _union([ink, *(line.rect for line in _key(scene))]).grown(_MARGIN) if scene.shapes else ink
+    return _union([ink, *(line.rect for line in key_lines(scene))]).grown(_MARGIN) if scene.shapes else ink
 
 
 def _ink(scene: _Scene) -> Rect:

@@ -22,6 +22,7 @@ from graphdsl.expr import (
     FunctionNotation,
     IndexedSum,
     InfixNotation,
+    Notation,
     Number,
     Partial,
     Power,
@@ -157,7 +158,8 @@ def _over(above: Runs, below: Runs) -> Runs:
     return (*first, replace(last[0], back=last[0].back + _width(first)), *last[1:]) if first else last
 
 
-_SUM, _PRODUCT, _POWER, _ATOM = 1, 2, 3, 4
+_SUM, _PRODUCT, _POWER, _ATOM = 10, 20, 40, 50
+"""The scale on which the precedence of a notation is a number."""
 
 
 def _rank(expr: Expr) -> int:
@@ -172,7 +174,19 @@ def _rank(expr: Expr) -> int:
         case Power():
             return _POWER
         case Call(operation=operation):
-            return operation.notation.precedence if isinstance(operation.notation, InfixNotation) else _ATOM
+            return _rank_of_call(operation.notation)
+        case _:
+            return _ATOM
+
+
+def _rank_of_call(notation: Notation) -> int:
+    match notation:
+        case InfixNotation(precedence=precedence) | PrefixNotation(precedence=precedence):
+            return precedence
+        case FractionNotation() | BigOperatorNotation():
+            return _PRODUCT
+        case SuperscriptNotation() | RadicalNotation():
+            return _POWER
         case _:
             return _ATOM
 
@@ -278,7 +292,7 @@ def _call(call: Call) -> Runs:
         case PrefixNotation(sign, precedence):
             return (Run(sign), *_inner(arguments[0], precedence))
         case InfixNotation(sign, precedence):
-            return _joined(arguments, f" {sign} ", precedence)
+            return _joined(arguments, f" {sign} " if sign else " ", precedence)
         case FractionNotation():
             return _joined(arguments, "/", _POWER)
         case RadicalNotation():
@@ -287,8 +301,10 @@ def _call(call: Call) -> Runs:
             return (Run(left), *_joined(arguments, ", "), Run(right))
         case SuperscriptNotation(base, mark) if base:
             return (*_words(base), *_raised(_letters(arguments[0])))
-        case SuperscriptNotation(_, mark):
+        case SuperscriptNotation(_, mark) if mark:
             return (*_inner(arguments[0], _ATOM), *_raised((Run(mark),)))
+        case SuperscriptNotation():
+            return (*_inner(arguments[0], _ATOM), *_raised(_letters(arguments[1])))
         case SubscriptedNotation(name, attribute):
             sub = str(dict(call.attributes).get(attribute, ""))
             return (Run(name), *_script(sub, _LOWERED), Run("("), *_joined(arguments, ", "), Run(")"))

@@ -53,7 +53,7 @@ def _units(graph: Graph) -> list[str]:
     """Inputs and computed entries; of a net with a loss, not the loss nor what only leads to it from the targets."""
     model = graph.model
     kinds = {key: q.kind for q in model.quantities for key in (entry.key for entry in entry_symbols(q.symbol))}
-    if not is_net(graph):
+    if not _is_net(graph):
         return [key for key in graph.symbols if not graph.is_argument(key) and _matters(graph, key)]
     after_targets = _after_targets(graph, [key for key, kind in kinds.items() if kind == "target"])
     hidden = after_targets | {o.key for o in model.objectives if model.loss is not None and o == model.loss}
@@ -67,7 +67,7 @@ def _units(graph: Graph) -> list[str]:
     ]
 
 
-def is_net(graph: Graph) -> bool:
+def _is_net(graph: Graph) -> bool:
     """Whether parameters are weights on links, rather than quantities of a circuit."""
     return graph.model.loss is not None or any(graph.is_argument(key) for key in graph.computed)
 

@@ -152,8 +152,11 @@ class Solution:
     ) -> bytes:
         """A drawing alone, as the bytes of a file."""
         from graphdsl import draw
+        from graphdsl.phrases import load
+        from graphdsl.views import alt
 
-        return draw.render(self.view(kind, step, show, elementary), format)
+        drawn = self.view(kind, step, show, elementary)
+        return draw.render(drawn, format, alt(drawn, load()))
 
     def render(self, format: str, wish: Wish | None = None, document: Document | None = None) -> Made:
         """The files of the page, or of another document of this solution, in one of FORMATS."""

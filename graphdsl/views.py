@@ -14,7 +14,7 @@ from graphdsl.expr import Expr, Number, Partial, Relation, Symbol, symbols
 from graphdsl.graph import Graph, entry_symbols
 from graphdsl.lettering import plain
 from graphdsl.names import Ink, canonical
-from graphdsl.network import is_net, network_of
+from graphdsl.network import network_of
 from graphdsl.numbers import Num
 from graphdsl.phrases import Phrases
 from graphdsl.syntax import DataKind
@@ -107,20 +107,20 @@ def _asked(graph: Graph, show: Iterable[str]) -> _Asked:
 def _entries(graph: Graph, name: str) -> list[str]:
     """The entries that a name stands for: one, or all of a vector or matrix."""
     model = graph.model
-    tensors = {s.key: s for s in (*(q.symbol for q in model.quantities), *(node.symbol for node in model.nodes))}
+    whole = (*(quantity.symbol for quantity in model.quantities), *(node.symbol for node in model.nodes))
+    known = {canonical(s.key): [entry.key for entry in entry_symbols(s)] for s in whole}
+    known |= {canonical(key): [key] for key in graph.symbols}
     key = canonical(name).replace(" ", "")
-    if key in graph.symbols:
-        return [key]
-    if key in tensors:
-        return [entry.key for entry in entry_symbols(tensors[key])]
-    raise ViewError(f"no path from `{name}`: nothing is called that", did_you_mean(key, [*graph.symbols, *tensors]))
+    if key not in known:
+        raise ViewError(f"no path from `{name}`: nothing is called that", did_you_mean(key, known))
+    return known[key]
 
 
 def _objective(graph: Graph, name: str) -> Symbol | None:
     """What gradients are of: as named, else the loss, else the first."""
     model = graph.model
     if name:
-        found = next((o for o in model.objectives if o.key == canonical(name)), None)
+        found = next((o for o in model.objectives if canonical(o.key) == canonical(name)), None)
         if found is None:
             raise ViewError(f"`{name}` is not differentiated", did_you_mean(name, [o.key for o in model.objectives]))
         return found
@@ -195,15 +195,15 @@ def _numbered(graph: Graph, diagram: Diagram, reading: _Reading, asked: _Asked) 
     """Values in the boxes and at the names of weights and biases; of what is pale, nothing."""
     values = reading.sample.values
     trained = _of_kind(graph, "param")
-    data = _of_kind(graph, "input", "target", "const") if is_net(graph) else frozenset()
-    aim = reading.objective if is_net(graph) else None
+    loss = graph.model.loss
+    data = _of_kind(graph, "input", "target", "const") if loss is not None else frozenset()
 
     def value(key: str) -> Number | None:
         wanted = asked.values or (asked.updated and key in trained)
         return reading.value(key, values[key]) if wanted and key in values else None
 
     def gradient(key: str) -> Number | None:
-        own = key not in data and (aim is None or key != aim.key)
+        own = key not in data and (loss is None or key != loss.key)
         return reading.gradient(key, reading.gradients[key]) if own and key in reading.gradients else None
 
     def labelled(label: Expr | None) -> tuple[Expr | None, Number | None]:

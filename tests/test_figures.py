@@ -18,7 +18,7 @@ from graphdsl.circuit import elementary_circuit, wire_gradients, wire_values
 from graphdsl.depict import finished
 from graphdsl.diagram import Arrow, Box, Diagram
 from graphdsl.expr import Number
-from graphdsl.lettering import plain
+from graphdsl.lettering import lettering, plain
 from graphdsl.numbers import Display, trimmed
 from graphdsl.outline import Point, Rect, cut_by
 from graphdsl.phrases import load
@@ -89,16 +89,28 @@ def cubic(controls: tuple[Point, ...], t: float) -> Point:
     return x, y
 
 
-def asked(spec: str) -> Iterator[tuple[Kind, int, str, bool]]:
-    """Every view of a spec: both kinds, the first round and the last, bare, with numbers, along a path."""
-    model = solved(spec).model
-    steps = {1, model.training.steps} if model.training else {1}
-    shows = ["", "values"] + (["gradients", "values,gradients"] if model.objectives else [])
-    shows += ["updated"] if model.training else []
-    for kind, step, show in itertools.product(("network", "graph"), sorted(steps), shows):
-        yield kind, step, show, False
-        if kind == "graph":
-            yield kind, step, show, True
+View = tuple[Kind, int, str, bool]
+
+
+def asked(spec: str) -> Iterator[View]:
+    """Every view of a spec that exists, at its first step and its last."""
+    trace = solved(spec).trace
+    rounds, objectives = len(trace.rounds), trace.graph.model.objectives
+    gradients = ",gradients" if objectives else ""
+    views_: tuple[tuple[Kind, bool], ...] = (("network", False), ("graph", False), ("graph", True))
+    for kind, elementary in views_:
+        for step in sorted({1, rounds}):
+            for show in dict.fromkeys(("", "values", "values" + gradients, gradients)):
+                yield kind, step, show, elementary
+        if trace.final is not None:
+            yield kind, rounds + 1, "values", elementary
+            yield kind, rounds, "updated", elementary
+        if objectives:
+            reached = trace.rounds[0].samples[0].gradients[objectives[-1].key]
+            first = next(key for key in trace.graph.symbols if key in reached)
+            last = [key for key in trace.graph.symbols if key in reached and key not in trace.graph.computed][-1]
+            yield kind, 1, f"path:{first}", elementary
+            yield kind, 1, f"path:{last}{gradients},values", elementary
 
 
 @pytest.mark.slow
@@ -173,6 +185,10 @@ def test_a_path_from_a_bias_a_unit_and_a_whole_matrix() -> None:
     assert all(a.tone == "strong" for a in whole.arrows if a.source.startswith("x") or a.target == "L")
 
 
+def test_a_path_is_asked_for_by_letter_or_by_name() -> None:
+    assert figure("tour/functions.spec", show="path:alpha") == figure("tour/functions.spec", show="path:α")
+
+
 def test_a_shared_weight_has_every_path() -> None:
     diagram = figure("tour/shared-weight.spec", show="path:v")
     assert {(a.source, a.target) for a in diagram.arrows if a.tone == "strong"} == {
@@ -195,6 +211,20 @@ def test_circuits_as_they_are_drawn_in_class() -> None:
     assert gates(sigmoid)[5:] == ["×", "×", "+", "+", "×(−1)", "exp", "1", "+", "1/x"]
     numbers = [words(b.value, b.gradient) for b in sigmoid.boxes if b.kind == "wire"]
     assert numbers[-3:] == [["ex ≈ 0.37", "−0.53"], ["plus1 ≈ 1.37", "−0.53"], ["f ≈ 0.73", "1"]]
+
+
+def test_formulas_in_boxes_keep_their_exponents_and_brackets() -> None:
+    diagram = figure("tour/functions.spec", "graph")
+    (n,) = [lettering(b.label) for b in diagram.boxes if b.id == "n" and b.label is not None]
+    assert "".join(run.text for run in n.runs) == "n = βα + 2−2"
+    assert [run.text for run in n.runs if run.shift > 0] == ["α", "−2"]
+    text = "input x = 2\nf = exp(x)^2\ng = 1/(x - 5)\ngradient f, g\n"
+    drawn = views.view(graphdsl.solve(text).trace, "graph")
+    assert gates(drawn) == ["x", "f = (ex)2", "g = 1/(x − 5)"]
+
+
+def test_a_circuit_shows_the_gradients_of_its_inputs() -> None:
+    assert words(box(figure("tour/functions.spec", show="gradients"), "beta").gradient) == ["4.107107"]
 
 
 def test_a_value_used_twice_has_two_wires() -> None:
@@ -312,11 +342,11 @@ def large(*sizes: int) -> Solution:
 
 @pytest.mark.slow
 def test_large_nets() -> None:
-    found = large(20, 20)
+    found = large(20)
     with pytest.raises(views.ViewError, match="names would not be readable"):
         views.view(found.trace, "graph")
     diagram = finished(views.view(found.trace, show=["values", "gradients"]), lambda n: shown(n, found.model.display))
-    assert sum(b.kind == "elision" for b in diagram.boxes) == 3 and not overlaps(diagram)
+    assert sum(b.kind == "elision" for b in diagram.boxes) == 2 and not overlaps(diagram)
     small = large(4)
     names = views.view(small.trace, "graph", elementary=True)
     assert any(b.kind == "formula" for b in names.boxes) or len(names.boxes) <= views.MOST_GATES

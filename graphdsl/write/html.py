@@ -233,16 +233,13 @@ class _Page:
         beside = False
         for block, after in pairwise((*blocks, None)):
             assert block is not None
-            if beside:
-                beside = False
-            elif isinstance(block, Figure | Note) and _are_beside(block, after):
-                figure, note = (block, after) if isinstance(block, Figure) else (after, block)
-                assert figure is not None and note is not None
-                parts = {"figure": self._view(figure, level), "note": self._view(note, level)}
-                views.append({"template": "beside.html", **parts})
-                beside = True
-            else:
+            pair = None if beside else _side_by_side(block, after)
+            if pair is not None:
+                figure, note = (self._view(part, level) for part in pair)
+                views.append({"template": "beside.html", "figure": figure, "note": note})
+            elif not beside:
                 views.append(self._view(block, level))
+            beside = pair is not None
         return views
 
     def _view(self, block: Block, level: int) -> View:
@@ -306,10 +303,13 @@ class _Page:
         }
 
 
-def _are_beside(block: Figure | Note, after: Block | None) -> bool:
-    return {type(block), type(after)} == {Figure, Note} and any(
-        isinstance(b, Note) and b.kind == "given" for b in (block, after)
-    )
+def _side_by_side(block: Block, after: Block | None) -> tuple[Figure, Note] | None:
+    """A figure and what is given, where one follows the other."""
+    match block, after:
+        case (Figure() as figure, Note(kind="given") as note) | (Note(kind="given") as note, Figure() as figure):
+            return figure, note
+        case _:
+            return None
 
 
 def _room(lines: Sequence[tuple[Line, MathMLPrinter]]) -> str:
@@ -371,18 +371,29 @@ def _table(table: Table) -> View:
 
 def _ruled(table: Table) -> View:
     longest = [max((decimals(cell) or 0 for cell in column), default=0) for column in zip(*table.rows, strict=True)]
+    columns = list(zip(table.numeric, longest, strict=bool(table.rows)))
     return {
         "caption": inline(table.caption),
         "spoken": text.inline(table.caption).strip() or ", ".join(map(text.inline, table.head)),
-        "head": [{"words": inline(cell), "numeric": n} for cell, n in zip(table.head, table.numeric, strict=True)],
+        "head": [{"words": _name(cell), "numeric": n} for cell, n in zip(table.head, table.numeric, strict=True)],
         "rows": [
             [
-                {"words": inline(c), "numeric": n, **_pad(c, w)}
-                for c, n, w in zip(row, table.numeric, longest, strict=True)
+                {"words": inline(cell) if n else _name(cell), "numeric": numeric, **_pad(cell, most)}
+                for n, (cell, (numeric, most)) in enumerate(zip(row, columns, strict=True))
             ]
             for row in table.rows
         ],
     }
+
+
+def _name(cell: Inlines) -> Markup:
+    """The head of a row or a column. Its formulas have names in words: one that stands alone would count as no name."""
+    return Markup("").join(
+        Markup(math(text.formula(part.expr), INLINE.formula(part.expr), is_name=True))
+        if isinstance(part, Math)
+        else inline((part,))
+        for part in cell
+    )
 
 
 def _pad(cell: Inlines, longest: int) -> View:

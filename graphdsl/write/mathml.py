@@ -215,7 +215,8 @@ def _line(*cells: str) -> str:
     return f"<mtr>{''.join(f'<mtd>{cell}</mtd>' for cell in cells)}</mtr>"
 
 
-def math(alt: str, markup: str, display: bool = False) -> str:
-    """A whole formula; `alt` is its line of text."""
+def math(alt: str, markup: str, display: bool = False, is_name: bool = False) -> str:
+    """A whole formula; `alt` is its line of text, which is read instead of it where it is a name."""
     style = ' displaystyle="true"' if display else ""
-    return f'<math{style} alttext="{escaped(alt)}">{row(markup)}</math>'
+    label = f' aria-label="{escaped(alt)}"' if is_name else ""
+    return f'<math{style} alttext="{escaped(alt)}"{label}>{row(markup)}</math>'

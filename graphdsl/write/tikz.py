@@ -34,6 +34,7 @@ class Picture(NamedTuple):
 
 _STYLES: Mapping[BoxKind, str] = {
     "input": "fill=black!8",
+    "datum": "fill=black!8",
     "unit": "fill=white",
     "output": "fill=white, draw=black!90, line width=1.2bp",
     "target": "fill=white, dashed",
@@ -50,7 +51,7 @@ _GRADIENT = "text={rgb,255:red,176;green,58;blue,14}"
 
 def picture(diagram: Diagram) -> Picture:
     """The drawing as a `tikzpicture`, which needs the package tikz and none of its libraries."""
-    scene = draw._scene(diagram)
+    scene = draw.scene_of(diagram)
     width, height = draw.size(diagram)
     many = diagram.view == "network" and len(diagram.arrows) > MANY_ARROWS
     lines = [
@@ -65,7 +66,7 @@ def picture(diagram: Diagram) -> Picture:
             told = {"name": edge.arrow.label, "value": None, "gradient": edge.arrow.gradient}
             found = arrow_inscriptions(edge.arrow, edge.label_at)
             lines += [_letters(told[line.part], line, edge.arrow.tone) for line in found]
-    lines += [_letters(diagram.key, line, "plain") for line in draw._key(scene)]
+    lines += [_letters(diagram.key, line, "plain") for line in draw.key_lines(scene)]
     thin = "draw=black!45, line width=0.4bp" if many else "draw=black!65, line width=0.7bp"
     body = "\n".join(f"  {line}" for line in lines if line)
     options = f"x=1bp, y=1bp, >=latex, {thin}, every node/.style={{inner sep=0pt, anchor=base}}"
@@ -73,7 +74,7 @@ def picture(diagram: Diagram) -> Picture:
     return Picture(f"\\begin{{tikzpicture}}[{options}{sizes}]\n{body}\n\\end{{tikzpicture}}", width, height)
 
 
-def _arrow(edge: draw._Edge) -> str:
+def _arrow(edge: draw.Edge) -> str:
     """The curve of an arrow in its pieces; the last one leads to the tip."""
     pieces = [_curve(spline) for spline in edge.splines]
     head = "->" if edge.tip else ""
