@@ -75,7 +75,7 @@ def signed(expr: Expr) -> Signed:
     """Takes the sign off what begins with a negative numeral; a factor -1 that is only a sign vanishes with it."""
     match expr:
         case Number() if expr.value < 0:
-            return Signed(True, replace(expr, value=-expr.value))
+            return Signed(True, replace(expr, value=expr.value.copy_negate()))
         case Product((Number() as first, *rest)) if first.value < 0:
             factors = (*_unsigned(first), *rest)
             return Signed(True, factors[0] if len(factors) == 1 else Product(factors))
@@ -89,7 +89,7 @@ def signed(expr: Expr) -> Signed:
 def _unsigned(first: Number) -> tuple[Number, ...]:
     """The numeral without its sign; -1 leaves nothing, unless it is the value of a quantity, which is shown."""
     is_only_a_sign = first.value == -1 and first.quantity is None
-    return () if is_only_a_sign else (replace(first, value=-first.value),)
+    return () if is_only_a_sign else (replace(first, value=first.value.copy_negate()),)
 
 
 def complement(relation: Relation) -> Relation | None:
