@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 from itertools import chain, count, pairwise
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import TYPE_CHECKING, Any, NamedTuple, assert_never
 
 from markupsafe import Markup, escape
 
@@ -154,20 +154,20 @@ def _rows(expr: Expr) -> Iterator[Markup]:
     first, *_ = expr.members
     yield _math(text.formula(first), INLINE.formula(first))
     for sign, member in INLINE.members(expr):
-        yield from _member(sign, member, INLINE)
+        yield from _member(sign, member, INLINE, _columns(member, INLINE))
 
 
-def _member(sign: str, member: Expr, printer: MathMLPrinter) -> Iterator[Markup]:
+def _member(sign: str, member: Expr, printer: MathMLPrinter, columns: int) -> Iterator[Markup]:
     """A member behind its sign, in as many pieces as it may have rows."""
     mark = printer.operator(sign)
-    for spoken, printed in _pieces(member, printer):
+    for spoken, printed in _pieces(member, printer, columns):
         yield _math(f"{sign} {spoken}".strip(), mark + printed, display=printer is not INLINE)
         sign = mark = ""
 
 
-def _pieces(expr: Expr, printer: MathMLPrinter) -> Iterator[tuple[str, str]]:
+def _pieces(expr: Expr, printer: MathMLPrinter, columns: int) -> Iterator[tuple[str, str]]:
     """A formula as it is spoken and printed: a long sum in its terms, a long product in its factors."""
-    if not isinstance(expr, Sum | Product) or _columns(expr, printer) <= LONGEST_BOUND:
+    if not isinstance(expr, Sum | Product) or columns <= LONGEST_BOUND:
         yield text.formula(expr), printer.formula(expr)
         return
     for n, (negative, term) in enumerate(map(signed, expr.terms if isinstance(expr, Sum) else (expr,))):
@@ -282,25 +282,39 @@ class _Page:
 
     def _derivation(self, block: Derivation) -> View:
         printers = [SLASHED_DISPLAY if is_low else DISPLAY for is_low in low(block.lines)]
-        printed = list(zip(block.lines, printers, strict=True))
+        lines = [_measured(line, printer) for line, printer in zip(block.lines, printers, strict=True)]
         counts = {len(line.chain.signs) for line in block.lines}
         return {
             "template": "derivation.html",
-            "lines": [self._line(line, printer) for line, printer in printed],
+            "lines": [self._line(line) for line in lines],
             "columns": counts.pop() if len(counts) == 1 and len(block.lines) > 1 else 0,
-            "room": _room(printed),
-            "may_scroll": any(_is_wide(line, printer) for line, printer in printed),
+            "room": _room(lines),
+            "may_scroll": any(map(_is_wide, lines)),
         }
 
-    def _line(self, line: Line, printer: MathMLPrinter) -> View:
+    def _line(self, measured: _Measured) -> View:
+        line, printer, (_, *widths) = measured
         first, *_ = line.chain.members
+        members = zip(printer.members(line.chain), widths, strict=True)
         return {
             "anchor": self._anchor(line.anchor),
             "spoken": text.formula(first),
             "lead": _math(text.formula(first), printer.formula(first), display=True),
-            "members": [_BREAK.join(_member(sign, m, printer)) for sign, m in printer.members(line.chain)],
+            "members": [_BREAK.join(_member(sign, m, printer, width)) for (sign, m), width in members],
             "reason": inline(line.reason),
         }
+
+
+class _Measured(NamedTuple):
+    """A line, what prints it, and about how many columns of text each of its members takes."""
+
+    line: Line
+    printer: MathMLPrinter
+    widths: tuple[int, ...]
+
+
+def _measured(line: Line, printer: MathMLPrinter) -> _Measured:
+    return _Measured(line, printer, tuple(_columns(member, printer) for member in line.chain.members))
 
 
 def _side_by_side(block: Block, after: Block | None) -> tuple[Figure, Note] | None:
@@ -312,24 +326,25 @@ def _side_by_side(block: Block, after: Block | None) -> tuple[Figure, Note] | No
             return None
 
 
-def _room(lines: Sequence[tuple[Line, MathMLPrinter]]) -> str:
+def _room(lines: Sequence[_Measured]) -> str:
     """From which width on a derivation stands in columns, as a class of the style sheet; nothing if from none."""
-    lead = max((_columns(line.chain.members[0], printer) for line, printer in lines), default=0)
-    widths = [[2 + _columns(m, printer) for _, m in printer.members(line.chain)] for line, printer in lines]
+    lead = max((line.widths[0] for line in lines), default=0)
+    widths = [[2 + width for width in line.widths[1:]] for line in lines]
     alike = len(lines) > 1 and len(set(map(len, widths))) == 1
     columns = [max(column) for column in zip(*widths, strict=True)] if alike else []
     members = sum(columns) + 2 * len(columns) if alike else max(map(sum, widths), default=0)
-    reason = max((text.width(text.inline(line.reason)) for line, _ in lines), default=0)
+    reason = max((text.width(text.inline(line.line.reason)) for line in lines), default=0)
     needed = EM_PER_COLUMN * (lead + members + reason) + 3
     return next((f"from-{room}" for room in ROOMS if needed <= room), "")
 
 
-def _is_wide(line: Line, printer: MathMLPrinter) -> bool:
+def _is_wide(measured: _Measured) -> bool:
     """Whether a line has a piece that the narrowest screen cannot hold; it is scrolled, and so has to take the focus."""
-    first, *members = line.chain.members
-    room = NARROW - _columns(first, printer) - 2
-    long = (member for member in members if _columns(member, printer) > room)
-    return room < 0 or any(text.width(spoken) > room for member in long for spoken, _ in _pieces(member, printer))
+    line, printer, (lead, *widths) = measured
+    room = NARROW - lead - 2
+    long = [(member, width) for member, width in zip(line.chain.members[1:], widths, strict=True) if width > room]
+    pieces = (piece for member, width in long for piece in _pieces(member, printer, width))
+    return room < 0 or any(text.width(spoken) > room for spoken, _ in pieces)
 
 
 def _figure(figure: Figure, draw: Callable[[Diagram], str]) -> View:
