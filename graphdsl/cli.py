@@ -9,13 +9,15 @@ import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, cast, get_args
+from typing import TYPE_CHECKING, cast, get_args
 
 import click
 
 from graphdsl import __version__
 from graphdsl.diagnostics import Diagnostic, Source, SpecError, did_you_mean, render
 from graphdsl.files import FileMistake, put, refuse_strangers
+from graphdsl.page import Engine
+from graphdsl.solve import Drawing, View
 
 if TYPE_CHECKING:
     from graphdsl.document import Document
@@ -28,9 +30,6 @@ DONE, MISTAKE, USAGE, DEFECT, INTERRUPTED = 0, 1, 2, 70, 130
 DEMO = "two-relu-layers.spec"
 STANDARD_STREAM = "-"
 
-Drawing = Literal["svg", "pdf", "png", "dot"]
-View = Literal["network", "graph"]
-Engine = Literal["typst", "lualatex", "pdflatex", "tectonic"]
 VIEWS: tuple[View, ...] = get_args(View)
 ENGINES: tuple[Engine, ...] = get_args(Engine)
 DRAWINGS = {format: f".{format}" for format in get_args(Drawing)}

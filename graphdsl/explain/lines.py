@@ -60,7 +60,7 @@ class Lines:
         if symbols:
             members.append(formula)
         members += [done.expr, self.at.value(key)]
-        return Line(chain(members), self._because(done.conditions), f"{key}@{self.number}")
+        return Line(chain(members), self.because(done.conditions), f"{key}@{self.number}")
 
     # Backward.
 
@@ -80,7 +80,7 @@ class Lines:
             members.append(short)
         members += [done.expr, self.at.gradient(objective, key)]
         far = [use for use in uses if use not in style.near] if style.rule else []
-        reason = self._because(done.conditions) or self._found_above(objective, far)
+        reason = self.because(done.conditions) or self._found_above(objective, far)
         said = chain(members)
         anchor = f"d{objective}/d{key}@{self.number}"
         return Line(said, reason, anchor, compact=not style.rule or len(said.members) == 2)
@@ -151,7 +151,8 @@ class Lines:
 
     # Reasons.
 
-    def _because(self, conditions: Iterable[Relation]) -> Inlines:
+    def because(self, conditions: Iterable[Relation]) -> Inlines:
+        """The conditions under which cases were chosen, as a reason; nothing where there were none."""
         items = [(Math(condition),) for condition in dict.fromkeys(conditions)]
         return self.phrases.say("because", condition=self.phrases.listed([*items])) if items else ()
 

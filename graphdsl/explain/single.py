@@ -15,7 +15,7 @@ from graphdsl.document import Block, Derivation, Document, Inlines, Item, Line, 
 from graphdsl.explain.lines import Lines, Style, after_symbol, chain
 from graphdsl.explain.tables import update_line
 from graphdsl.explain.worked import PRODUCT, Pass, numeral, worked
-from graphdsl.expr import ONE, Expr, Partial, Relation, Symbol, equals, symbols
+from graphdsl.expr import ONE, Expr, Partial, Symbol, equals, symbols
 from graphdsl.graph import Graph, entry_symbols
 from graphdsl.names import canonical, entry_key
 from graphdsl.numbers import Decimal50, NumberMistake, indices, scalar
@@ -261,11 +261,7 @@ class _Single:
             done = worked(formula, at)
             value = numeral(evaluate(formula, env, Decimal50()).item, PRODUCT)
             partial = self.lines.partial(use, key, local=True)
-            yield Line(chain([partial, formula, done.expr, value]), self._because(done.conditions))
-
-    def _because(self, conditions: Iterable[Relation]) -> Inlines:
-        items: list[Inlines] = [(Math(condition),) for condition in dict.fromkeys(conditions)]
-        return self.phrases.say("because", condition=self.phrases.listed(items)) if items else ()
+            yield Line(chain([partial, formula, done.expr, value]), self.lines.because(done.conditions))
 
     # A value.
 
