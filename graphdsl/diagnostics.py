@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import bisect
 import difflib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Literal, NoReturn
 
 Severity = Literal["error", "warning", "note"]
@@ -26,23 +28,40 @@ class Span:
 
 @dataclass(frozen=True)
 class Source:
-    """The text of a spec and the name that messages call it by."""
+    """The text of a spec and the name that messages call it by.
+
+    `folder` is where it stands, if it is a file. What it uses of other files is appended to its text; `appended` says
+    where each begins and what it is called.
+    """
 
     name: str
     text: str
+    folder: Path | None = None
+    appended: tuple[tuple[int, str], ...] = ()
 
     @cached_property
     def _line_starts(self) -> list[int]:
         return [0] + [i + 1 for i, c in enumerate(self.text) if c == "\n"]
 
-    def position(self, offset: int) -> tuple[int, int]:
-        """Line and column of an offset, both from 1."""
-        line = bisect.bisect_right(self._line_starts, offset)
-        return line, offset - self._line_starts[line - 1] + 1
+    def with_text(self, name: str, text: str) -> tuple[Source, int]:
+        """The source with another text behind it, and where that begins."""
+        start = len(self.text) + 1
+        return replace(self, text=f"{self.text}\n{text}", appended=(*self.appended, (start, name))), start
 
-    def line(self, number: int) -> str:
-        """The text of a line (from 1), without its end."""
-        return self.text.split("\n")[number - 1].rstrip("\r")
+    def file(self, offset: int) -> tuple[int, str]:
+        """Where the text that holds an offset begins, and its name."""
+        return next((part for part in reversed(self.appended) if part[0] <= offset), (0, self.name))
+
+    def position(self, offset: int) -> tuple[int, int]:
+        """Line and column of an offset in its own file, both from 1."""
+        line = bisect.bisect_right(self._line_starts, offset)
+        first = bisect.bisect_right(self._line_starts, self.file(offset)[0])
+        return line - first + 1, offset - self._line_starts[line - 1] + 1
+
+    def line_at(self, offset: int) -> str:
+        """The text of the line that holds an offset, without its end."""
+        line = bisect.bisect_right(self._line_starts, offset)
+        return self.text[self._line_starts[line - 1] :].partition("\n")[0].rstrip("\r")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +100,7 @@ class Reporter:
 
     source: Source
     found: list[Diagnostic] = field(default_factory=list)
+    call: Span | None = None
 
     def error(
         self, message: str, span: Span | None = None, label: str = "", *, also: Iterable[Label] = (), hint: str = ""
@@ -94,7 +114,18 @@ class Reporter:
         """Record something that is announced and does not stop the solution."""
         self._add(Diagnostic(message, _labels(span, label, also), hint, "warning"))
 
+    @contextmanager
+    def within(self, call: Span | None) -> Iterator[None]:
+        """What is reported meanwhile is wrong in a module that was called there."""
+        before, self.call = self.call, call
+        try:
+            yield
+        finally:
+            self.call = before
+
     def _add(self, diagnostic: Diagnostic) -> None:
+        if self.call is not None:
+            diagnostic = replace(diagnostic, labels=(*diagnostic.labels, Label(self.call, "in this call")))
         if diagnostic not in self.found:
             self.found.append(diagnostic)
 
@@ -153,8 +184,12 @@ def _render_one(diagnostic: Diagnostic, source: Source | None) -> str:
     if source is not None and diagnostic.labels:
         margin = max(len(str(source.position(label.span.start)[0])) for label in diagnostic.labels)
         line, column = source.position(diagnostic.labels[0].span.start)
-        lines.append(f"{' ' * margin}--> {source.name}:{line}:{column}")
+        name = source.file(diagnostic.labels[0].span.start)[1]
+        lines.append(f"{' ' * margin}--> {name}:{line}:{column}")
         for label in diagnostic.labels:
+            other = source.file(label.span.start)[1]
+            lines += [f"{' ' * margin}::: {other}"] if other != name else []
+            name = other
             lines += _quote(label, source, margin)
     elif source is not None:
         lines.append(f" --> {source.name}")
@@ -165,7 +200,7 @@ def _render_one(diagnostic: Diagnostic, source: Source | None) -> str:
 
 def _quote(label: Label, source: Source, margin: int) -> list[str]:
     line, column = source.position(label.span.start)
-    text = source.line(line)
+    text = source.line_at(label.span.start)
     width = max(1, min(label.span.end - label.span.start, len(text) - column + 1))
     text, column, width = _window(text, column, width)
     before = "".join("\t" if c == "\t" else " " for c in text[: column - 1])

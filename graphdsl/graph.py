@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from graphdsl.derive.derivative import derivative
 from graphdsl.derive.element import element, expanded, part
 from graphdsl.derive.shape import shape_of
-from graphdsl.diagnostics import Diagnostic, Label
+from graphdsl.diagnostics import Diagnostic, Label, Span
 from graphdsl.expr import Expr, IndexedSum, Number, Sum, Symbol, children, symbols, walk, with_children
 from graphdsl.model import Model, Node
 from graphdsl.numbers import indices, size
@@ -130,25 +130,57 @@ class Graph:
 
 
 def shared_parameters(graph: Graph) -> tuple[Diagnostic, ...]:
-    """An announcement of every parameter that more than one entry uses; in a large net they are not looked for."""
+    """An announcement of every parameter that has more than one use; in a large net they are not looked for."""
     if len(graph.symbols) > MOST_ANNOUNCED:
         return ()
-    spans = {e.key: q.span for q in graph.model.quantities for e in entry_symbols(q.symbol)}
     return tuple(
         Diagnostic(
-            f"`{key}` is one parameter, {_used(uses)}: its gradient is the sum over them",
-            (Label(spans[key]),),
+            f"`{shared.symbol.key}` is one parameter, {_used(shared)}: its gradient is the sum over them",
+            (Label(shared.span),),
             "",
             "note",
         )
-        for key, uses in graph.shared.items()
+        for shared in sharing(graph)
     )
 
 
-def _used(uses: tuple[str, ...]) -> str:
-    names = list(dict.fromkeys(uses))
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """A parameter with several uses: of a number, the entries that use it; of a tensor, the nodes, or the one node whose entries do."""
+
+    symbol: Symbol
+    uses: tuple[Symbol, ...]
+    span: Span
+    by_entries: bool = False
+
+
+def sharing(graph: Graph) -> Iterator[Shared]:
+    """Every shared parameter: a tensor whose entries have no names of their own is one."""
+    owners = {key: node.symbol for key, (node, _) in graph.computed.items()}
+    for quantity in graph.model.quantities:
+        keys = [entry.key for entry in entry_symbols(quantity.symbol)]
+        uses = {key: graph.shared[key] for key in keys if key in graph.shared}
+        if not uses:
+            continue
+        if quantity.symbol.shape and has_own_entries(quantity.symbol):
+            nodes = {owners[use].key: owners[use] for found in uses.values() for use in found}
+            yield Shared(quantity.symbol, tuple(nodes.values()), quantity.span, len(nodes) == 1)
+            continue
+        for key, found in uses.items():
+            yield Shared(graph.symbols[key], tuple(graph.symbols[use] for use in found), quantity.span)
+
+
+def has_own_entries(symbol: Symbol) -> bool:
+    """Whether a tensor's entries are called by its own name."""
+    return symbol.parts is None or symbol.parts[0].key.startswith(f"{symbol.key}[")
+
+
+def _used(shared: Shared) -> str:
+    names = list(dict.fromkeys(use.key for use in shared.uses))
+    if shared.by_entries:
+        return f"used in several entries of `{names[0]}`"
     return (
-        f"used {len(uses)} times in `{names[0]}`"
+        f"used {len(shared.uses)} times in `{names[0]}`"
         if len(names) == 1
         else f"used in {', '.join(f'`{n}`' for n in names)}"
     )

@@ -163,22 +163,23 @@ def statement_keywords() -> tuple[str, ...]:
     return tuple(KEYWORDS)
 
 
-def pieces(source: Source, reporter: Reporter) -> list[Piece]:
-    """The statements of a spec."""
-    return _Layout(list(_Scan(source, reporter).tokens()), source, reporter).pieces()
+def pieces(source: Source, reporter: Reporter, start: int = 0) -> list[Piece]:
+    """The statements of a spec, from an offset on."""
+    return _Layout(list(_Scan(source, reporter, start).tokens()), source, reporter).pieces()
 
 
 class _Scan:
     """Characters -> tokens; `broken` tokens mark a place where something unreadable was left out."""
 
-    def __init__(self, source: Source, reporter: Reporter):
+    def __init__(self, source: Source, reporter: Reporter, start: int = 0):
         self.text = source.text
+        self.start = start
         self.reporter = reporter
         self.last: Token | None = None
         self.stranger_end = -1
 
     def tokens(self) -> Iterator[Token]:
-        for match in _SCAN.finditer(self.text):
+        for match in _SCAN.finditer(self.text, self.start):
             kind = match.lastgroup or "other"
             if kind in ("blank", "comment"):
                 continue

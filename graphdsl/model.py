@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal
@@ -29,7 +30,8 @@ class Quantity:
         return self.kind == "param" and not self.frozen
 
 
-NodeRole = Literal["equation", "pre-activation", "loss"]
+NodeRole = Literal["equation", "pre-activation", "loss", "stand-in"]
+"""A stand-in has no value of its own: a function of which only some derivatives are given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +76,40 @@ class ExpectedNumber:
     span: Span
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One thing that is asked for: `what` is the key of a tensor or of an entry, `wrt` another; or a whole: forward, gradients, updates."""
+
+    what: str
+    wrt: str | None
+    after: int | None
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A question: what is wanted, in which words, for how many points."""
+
+    wanted: tuple[Wanted, ...]
+    text: str
+    points: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """The author's own words at a step; `anchor` as a line of the page is called: `H1`, `dE/dw13`, `w13.after`."""
+
+    anchor: str
+    text: str
+
+
 @dataclass(frozen=True)
 class Model:
-    """What is to be computed. Nodes stand in an order in which each needs only what stands before it."""
+    """What is to be computed. Nodes stand in an order in which each needs only what stands before it.
+
+    overrides: values given for computed entries, by key. upstream: derivatives given, by (objective, entry).
+    sizes: where quantities are letters, the sizes that are letters too, with the number that stands in for each.
+    """
 
     source: Source
     title: str
@@ -91,4 +124,15 @@ class Model:
     carry: Carry
     display: Display
     expected: tuple[ExpectedNumber, ...] = ()
+    overrides: Mapping[str, Num] = field(default_factory=dict)
+    upstream: Mapping[tuple[str, str], Num] = field(default_factory=dict)
+    tasks: tuple[Task, ...] = ()
+    text: str = ""
+    remarks: tuple[Remark, ...] = ()
+    sizes: Mapping[str, int] | None = None
     announcements: tuple[Diagnostic, ...] = field(default=())
+
+
+def is_stand_in(model: Model, key: str) -> bool:
+    """Whether a node has no value of its own: of it only some derivatives are given."""
+    return any(node.role == "stand-in" and node.symbol.key == key for node in model.nodes)

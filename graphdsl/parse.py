@@ -23,11 +23,11 @@ __all__ = ["parse", "read", "statement_keywords"]
 MOST_BYTES = 1 << 20
 
 
-def parse(source: Source) -> Spec:
-    """The statements of a spec, or a SpecError with all its mistakes of form."""
+def parse(source: Source, start: int = 0) -> Spec:
+    """The statements of a spec from an offset on, or a SpecError with all their mistakes of form."""
     reporter = Reporter(source)
     statements: list[Statement] = []
-    found = pieces(source, reporter)
+    found = pieces(source, reporter, start)
     builder = Builder(source, reporter, _e_is_a_name([token for piece in found for token in piece.tokens]))
     for piece in found:
         tree = _tree(piece.tokens, "statement")
@@ -139,9 +139,9 @@ def read(origin: str | os.PathLike[str] | bytes, name: str = "") -> Source:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise _not_utf8(data, error, name) from None
-    source = Source(
-        name, text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n").replace("\u2029", "\n")
-    )
+    plain = text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n").replace("\u2029", "\n")
+    folder = None if isinstance(origin, bytes) else Path(origin).absolute().parent
+    source = Source(name, plain, folder)
     if not source.text.strip():
         raise _refused(name, "the spec is empty", "`graphdsl demo` writes one to start from")
     _refuse_control_characters(source)

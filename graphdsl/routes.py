@@ -169,7 +169,7 @@ def total_derivative(graph: Graph, of: str, wrt: str, values: Mapping[str, Num],
                 env = {name: scalar(values[name]) for name in symbols(formula)}
                 local = evaluate(formula, env, arithmetic).item
                 total = arithmetic.add(total, arithmetic.multiply(found[child], local))
-        found[key] = total
+        found[key] = graph.model.upstream.get((of, key), total)
     return found.get(wrt, Num(Decimal(0)))
 
 
@@ -180,6 +180,8 @@ def _slopes(graph: Graph, place: Place, at: _Pass) -> dict[str, Num] | None:
     """(f(θ + h) − f(θ − h)) / 2h for each objective; nothing at a kink or at the edge of what exists."""
     key = place.quantity.symbol.key
     affected = _descendants(graph, key)
+    if _is_replaced(graph, affected):
+        return None
     theta = at.env[key].flat[place.flat]
     with localcontext(prec=at.arithmetic.precision):
         h = at.nudge * max(Decimal(1), abs(theta.value))
@@ -192,6 +194,16 @@ def _slopes(graph: Graph, place: Place, at: _Pass) -> dict[str, Num] | None:
     if 0 in sides[0] or sides[0] != sides[1] or sides[0] != sides[2]:
         return None
     return {o: _slope(graph, o, passes, h, at.arithmetic) for o in at.pulled}
+
+
+def _is_replaced(graph: Graph, affected: list[Op]) -> bool:
+    """Whether a value or derivative on the way is given, so that it does not follow what is nudged."""
+    model = graph.model
+    given = {*model.overrides, *(entry for _, entry in model.upstream)}
+    if not given:
+        return False
+    nodes = {node.symbol.key: node.symbol for node in model.nodes}
+    return any(e.key in given for op in affected if op.named for e in entry_symbols(nodes[op.node]))
 
 
 def _slope(graph: Graph, objective: str, passes: list[Env], h: Decimal, arithmetic: Decimal50) -> Num:

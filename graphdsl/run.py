@@ -65,7 +65,7 @@ def one_round(graph: Graph, number: int, parameters: Env[Num], arithmetic: Arith
     nought = arithmetic.literal(ZERO.value)
     own = {key: of_loss.get(key, nought) for key in trained_keys(model)}
     updates = {} if model.training is None else _updates(graph, model.training, sample, own, arithmetic)
-    return Round(number, parameters, (sample,), sample.values[model.loss.key], own, updates)
+    return Round(number, parameters, (sample,), sample.values.get(model.loss.key), own, updates)
 
 
 def trained_keys(model: Model) -> list[str]:
@@ -82,8 +82,20 @@ def forward(graph: Graph, parameters: Mapping[str, Tensor[N]], arithmetic: Arith
             value = evaluate(op.expr, env, arithmetic)
         except NumberMistake as mistake:
             raise _at(graph, _place(op, names[op.node].span), mistake, f"while computing `{op.node}`") from None
-        env[op.id] = settled(value, names[op.node].symbol, arithmetic) if op.named else value
+        if op.named:
+            symbol = names[op.node].symbol
+            value = replaced(settled(value, symbol, arithmetic), symbol, graph.model.overrides, arithmetic)
+        env[op.id] = value
     return env
+
+
+def replaced(value: Tensor[N], symbol: Symbol, given: Mapping[str, Num], arithmetic: Arithmetic[N]) -> Tensor[N]:
+    """The value with the entries that the spec gives instead."""
+    if not given:
+        return value
+    keys = (entry.key for entry in entry_symbols(symbol))
+    pairs = zip(value.flat, (given.get(key) for key in keys), strict=True)
+    return Tensor(value.shape, tuple(x if g is None else arithmetic.literal(g.value, g.exact) for x, g in pairs))
 
 
 def settled(value: Tensor[N], symbol: Symbol, arithmetic: Arithmetic[N], by: str = "") -> Tensor[N]:
@@ -102,7 +114,9 @@ def backward(graph: Graph, objective: str, env: Env[N], arithmetic: Arithmetic[N
         if op.id not in gradients:
             continue
         if op.named:
-            gradients[op.id] = settled(gradients[op.id], nodes[op.node].symbol, arithmetic, by=objective)
+            symbol = nodes[op.node].symbol
+            settled_ = settled(gradients[op.id], symbol, arithmetic, by=objective)
+            gradients[op.id] = replaced(settled_, symbol, upstream_of(graph.model, objective), arithmetic)
         try:
             pulled = pull(op.expr, {i: env[i] for i in op.inputs}, env[op.id], gradients[op.id], arithmetic)
         except NumberMistake as mistake:
@@ -120,6 +134,11 @@ def backward(graph: Graph, objective: str, env: Env[N], arithmetic: Arithmetic[N
     return gradients
 
 
+def upstream_of(model: Model, objective: str) -> dict[str, Num]:
+    """The derivatives of an objective that the spec gives, by the entries that they are taken by."""
+    return {entry: value for (of, entry), value in model.upstream.items() if of == objective}
+
+
 def _seed(shape: Shape, index: Shape, arithmetic: Arithmetic[N]) -> Tensor[N]:
     """∂objective/∂objective: 1 at its own place."""
     flat = [arithmetic.literal(ZERO.value)] * size(shape)
@@ -129,7 +148,8 @@ def _seed(shape: Shape, index: Shape, arithmetic: Arithmetic[N]) -> Tensor[N]:
 
 def _sample(graph: Graph, env: Env[Num], gradients: Mapping[str, Env[Num]], arithmetic: Arithmetic[Num]) -> Sample:
     """The pass by entries: values, gradients, and how each gradient came about."""
-    values = _by_entry(graph, env)
+    stand_ins = {n.symbol.key for n in graph.model.nodes if n.role == "stand-in"}
+    values = {key: value for key, value in _by_entry(graph, env).items() if key not in stand_ins}
     by_entry = {objective: _by_entry(graph, env_) for objective, env_ in gradients.items()}
     if len(values) > CHAIN_ENTRIES or not gradients:
         return Sample(values, by_entry, {}, {})
@@ -140,7 +160,8 @@ def _sample(graph: Graph, env: Env[Num], gradients: Mapping[str, Env[Num]], arit
 
 
 def _by_entry(graph: Graph, env: Env[N]) -> dict[str, N]:
-    names = [q.symbol for q in graph.model.quantities] + [node.symbol for node in graph.model.nodes]
+    model = graph.model
+    names = [q.symbol for q in model.quantities] + [n.symbol for n in model.nodes]
     found: dict[str, N] = {}
     for symbol in names:
         if symbol.key in env:

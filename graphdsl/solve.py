@@ -47,8 +47,10 @@ def solved(source: Source) -> Solution:
     from graphdsl.parse import parse
     from graphdsl.routes import compare, verdicts
     from graphdsl.run import run
+    from graphdsl.uses import load
 
-    spec = parse(source)
+    spec = load(parse(source))
+    source = spec.source
     model = check(spec)
     graph = build(model)
     trace = run(graph, arithmetic(model))

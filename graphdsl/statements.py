@@ -9,7 +9,7 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
-from graphdsl.diagnostics import Label, Reporter, Source, Span
+from graphdsl.diagnostics import Label, Reporter, Source, Span, did_you_mean
 from graphdsl.expr import (
     MINUS_ONE,
     ZERO,
@@ -17,7 +17,6 @@ from graphdsl.expr import (
     Call,
     Element,
     Expr,
-    IndexedSum,
     Number,
     Power,
     Product,
@@ -32,25 +31,40 @@ from graphdsl.syntax import (
     AS,
     MATMUL,
     NAMED,
+    OVER,
+    RANGE,
     TRANSPOSE,
+    Assignment,
     Declaration,
     Declared,
     Equation,
     Expected,
     ExpectedValue,
+    Find,
+    For,
+    Function,
+    Given,
+    GivenValue,
     Gradient,
     Init,
     Later,
     Layer,
+    Layers,
     Loss,
+    Module,
     Name,
     Names,
+    Note,
     Options,
+    Parameter,
+    Place,
     Quoted,
     Reference,
     Setting,
     Statement,
+    Symbols,
     Train,
+    Use,
     Words,
     as_written,
 )
@@ -75,11 +89,16 @@ class _SettingName:
 
 @dataclass(frozen=True, slots=True)
 class _Bounds:
-    """`low..high`; nothing where an end is no whole number."""
+    """`low..high`, as they were written."""
 
-    low: int | None
-    high: int | None
+    low: Expr
+    high: Expr
     span: Span
+
+    @property
+    def numbers(self) -> bool:
+        """Whether both ends are numerals, so that they can be judged here."""
+        return isinstance(self.low, Number) and isinstance(self.high, Number)
 
 
 # What a rule gives is fixed by the grammar, which no type checker reads: hence Any for the parts of a rule.
@@ -145,13 +164,12 @@ class Builder:
 
     def _equation(self, parts: Any, span: Span) -> Statement:
         *targets, value = parts
-        match targets:
-            case [Symbol(key=key, span=place)] if "." not in key and place is not None:
-                return Equation(Name(key, place), value, span)
-            case [Symbol(key=key, span=place)]:
-                self.reporter.error("a name on the left of = has no dot", place)
-        left = Span(targets[0].span.start, targets[-1].span.end)
-        return Later(f"{self._source(left)} = …", span)
+        for target in targets:
+            if "." in _base(target).key:
+                self.reporter.error("a name on the left of = has no dot", target.span)
+        if len(targets) == 1 and isinstance(targets[0], Symbol):
+            return Equation(Name(targets[0].key.partition(".")[0], _place(targets[0])), value, span)
+        return Assignment(tuple(map(_target, targets)), value, span)
 
     def _layer(self, parts: Any, span: Span) -> Layer:
         _, name, size, elements, activation, sources, settings = parts
@@ -239,6 +257,76 @@ class Builder:
             )
         return Reference(above or of, below or last, after, span)
 
+    # --- the question, functions and modules, loops
+
+    def _symbol_(self, parts: Any, span: Span) -> Symbols:
+        return Symbols(tuple(parts[1:]), span)
+
+    def _given(self, parts: Any, span: Span) -> Given:
+        return Given(tuple(parts[1:]), span)
+
+    def _gave(self, parts: Any, span: Span) -> GivenValue:
+        reference, value = parts
+        return GivenValue(reference, value, span)
+
+    def _find(self, parts: Any, span: Span) -> Find:
+        references = next((part for part in parts[1:] if isinstance(part, tuple)), ())
+        question = next((part for part in parts[1:] if isinstance(part, list)), [])
+        text = next((part for part in question if isinstance(part, Quoted)), None)
+        points = next((part for part in question if isinstance(part, Number)), None)
+        return Find(references, text, points, span)
+
+    def _references(self, parts: Any, span: Span) -> tuple[Reference, ...]:
+        return tuple(parts)
+
+    def _question(self, parts: Any, span: Span) -> list[Quoted | Number]:
+        return [part if isinstance(part, Number) else _quoted(part) for part in parts]
+
+    def _points(self, parts: Any, span: Span) -> Number:
+        number, unit = parts
+        if unit.text not in _POINTS:
+            near = did_you_mean(unit.text, _POINTS)
+            self.reporter.error("points stand in parentheses", span, hint=near or "for example (6 points)")
+        return Number(Decimal(number.text), span=span)
+
+    def _note(self, parts: Any, span: Span) -> Note:
+        _, reference, text = parts
+        return Note(reference, _quoted(text), span)
+
+    def _function(self, parts: Any, span: Span) -> Function:
+        _, name, (inputs, options), value = parts
+        return Function(_name(name), inputs, options, value, span)
+
+    def _params(self, parts: Any, span: Span) -> tuple[tuple[Parameter, ...], tuple[Parameter, ...]]:
+        inputs, options = parts
+        return tuple(inputs), tuple(options or ())
+
+    def _param(self, parts: Any, span: Span) -> Parameter:
+        name, default = parts
+        return Parameter(_name(name), default)
+
+    def _module(self, parts: Any, span: Span) -> Module:
+        _, name, (inputs, options), _, outputs, body = parts
+        return Module(_name(name), inputs, options, outputs or (), body, span)
+
+    def _names_only(self, parts: Any, span: Span) -> tuple[Name, ...]:
+        return tuple(map(_name, parts))
+
+    def _body(self, parts: Any, span: Span) -> tuple[Statement, ...]:
+        return tuple(part for part in parts if isinstance(part, Statement))
+
+    def _use(self, parts: Any, span: Span) -> Use:
+        return Use(_quoted(parts[1]), span)
+
+    def _for_(self, parts: Any, span: Span) -> For:
+        _, index, _, values, body = parts
+        if isinstance(values, _Bounds):
+            values = Call(RANGE, self._range_of(values, "indices"), span=values.span)
+        return For(_name(index), values, body, span)
+
+    def _layers(self, parts: Any, span: Span) -> Layers:
+        return Layers(tuple(tuple(group) for group in parts[1:]), span)
+
     # --- sums and products
 
     def _sum(self, parts: Any, span: Span) -> Expr:
@@ -319,6 +407,8 @@ class Builder:
 
     def _slice(self, parts: Any, span: Span) -> Expr:
         (bounds,) = parts
+        if not bounds.numbers:
+            return self._made(Call(RANGE, (bounds.low, bounds.high), span=span))
         low, high = self._whole_bounds(bounds, "indices")
         return Array((high - low + 1,), tuple(Number(Decimal(i), span=span) for i in range(low, high + 1)), span)
 
@@ -326,15 +416,8 @@ class Builder:
         low, high = parts
         return _Bounds(low, high, span)
 
-    def _bound(self, parts: Any, span: Span) -> int | None:
-        text = parts[-1].text
-        if not text.isascii() or not text.isdigit():
-            return None
-        number = int(text.lstrip("0") or "0")
-        return -number if len(parts) == 2 else number
-
     def _whole_bounds(self, bounds: _Bounds, what: str) -> tuple[int, int]:
-        low, high = bounds.low, bounds.high
+        low, high = (_whole(end) for end in (bounds.low, bounds.high))
         written = _short(self._source(bounds.span))
         if low is None or high is None:
             self.reporter.error(
@@ -351,6 +434,13 @@ class Builder:
         else:
             return low, high
         return 1, 1
+
+    def _range_of(self, bounds: _Bounds, what: str) -> tuple[Expr, Expr]:
+        """The ends of a range that an index runs through; numerals are judged here."""
+        if not bounds.numbers:
+            return bounds.low, bounds.high
+        low, high = self._whole_bounds(bounds, what)
+        return Number(Decimal(low), span=bounds.span), Number(Decimal(high), span=bounds.span)
 
     def _named_part(self, parts: Any, span: Span) -> Expr:
         value, _, name = parts
@@ -369,12 +459,14 @@ class Builder:
 
     def _indexed_sum(self, parts: Any, span: Span) -> Expr:
         function, index, _, bounds, body = parts
-        if function.text.casefold() != "sum":
+        over = OVER.get(function.text.casefold())
+        if over is None:
             self.reporter.error(
                 f"`{function.text}` takes no index", function.span, hint="a sum over an index is sum(s in 1..3, …)"
             )
-        low, high = self._whole_bounds(bounds, "indices")
-        return self._made(IndexedSum(Symbol(index.text, span=index.span), low, high, body, span))
+            return self._made(body)
+        low, high = self._range_of(bounds, "indices")
+        return self._made(Call(over, (Symbol(index.text, span=index.span), low, high, body), span=span))
 
     # --- lists
 
@@ -534,10 +626,9 @@ _NOT_NUMBERS = {"nan", "inf", "infinity"}
 _NUMBERED = re.compile(r"(?P<stem>.*?)(?P<number>[0-9]{1,9})", re.ASCII)
 _AFTER = re.compile(r"(?P<key>.+)\.after(?P<count>[0-9]{0,6})", re.ASCII)
 _LATER_STATEMENTS = {
-    "symbol_": "symbol", "given": "given", "find": "find", "text": "text", "note": "note", "function": "function",
-    "module": "module", "use": "use", "for_": "for", "data": "data", "vary": "vary", "require": "require",
-    "penalty": "penalty", "optimizer": "optimizer", "layers": "layers",
+    "data": "data", "vary": "vary", "require": "require", "penalty": "penalty", "optimizer": "optimizer",
 }  # fmt: skip
+_POINTS = ("points", "point", "Punkte", "Punkt", "marks", "mark", "P", "点", "分")
 
 
 def _later(keyword: str) -> _Build:
@@ -588,6 +679,30 @@ def _with_member(place: Expr, member: str, span: Span) -> Expr:
     if isinstance(place, Element):
         return Element(_with_member(place.of, member, _place(place.of)), place.index, span)
     return Symbol(f"{place.key}.{member}", span=span) if isinstance(place, Symbol) else place
+
+
+def _base(place: Expr) -> Symbol:
+    """The name that indices and dots stand behind."""
+    while isinstance(place, Element):
+        place = place.of
+    assert isinstance(place, Symbol), "the grammar lets only names be indexed here"
+    return place
+
+
+def _target(place: Expr) -> Place:
+    """What stands left of =: a name with the indices behind it."""
+    base, index = _base(place), tuple[Expr, ...]()
+    inner = place
+    while isinstance(inner, Element):
+        index, inner = (*inner.index, *index), inner.of
+    return Place(Name(base.key.partition(".")[0], _place(base)), index, _place(place))
+
+
+def _whole(expr: Expr) -> int | None:
+    """The whole number that a numeral is."""
+    if not isinstance(expr, Number) or expr.value != expr.value.to_integral_value():
+        return None
+    return int(expr.value) if abs(expr.value) < 10**9 else None
 
 
 def _without_after(place: Expr) -> tuple[Expr, int | None]:

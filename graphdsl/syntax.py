@@ -13,6 +13,7 @@ from graphdsl.expr import (
     Number,
     Operation,
 )
+from graphdsl.names import Ink
 from graphdsl.numbers import Shape
 
 
@@ -65,7 +66,7 @@ class Declared:
     span: Span
 
 
-DataKind = Literal["input", "target", "param", "const"]
+DataKind = Literal["input", "target", "param", "const", "given"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +79,145 @@ class Declaration:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """What stands left of =: a name, or the member of a family, `h[s]`."""
+
+    name: Name
+    index: tuple[Expr, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
 class Equation:
-    """`name = value`: a node."""
+    """`name = value`: a node. `ink` is its look where the name does not say it; `call` is where a module was called."""
 
     name: Name
     value: Expr
+    span: Span
+    ink: Ink | None = None
+    call: Span | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """`h[s] = …`, `h[s], c[s] = cell(…)`: members of families, or what a module gives; `expand` makes equations of it."""
+
+    targets: tuple[Place, ...]
+    value: Expr
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class LateParam:
+    """A parameter of a module: its shape is known once the shapes of what is named in it are; `value` as declared."""
+
+    kind: DataKind
+    name: Name
+    shape: tuple[Expr, ...]
+    value: Expr | None
+    span: Span
+    ink: Ink
+    call: Span
+
+
+@dataclass(frozen=True, slots=True)
+class For:
+    """`for s in 1..3 { … }`: the body once for each value of the index."""
+
+    index: Name
+    values: Expr
+    body: tuple[Statement, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A name in the head of a function or module, with its default."""
+
+    name: Name
+    default: Expr | None
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """`function swish(v) = v*sigmoid(v)`; after `;` stand options with defaults."""
+
+    name: Name
+    inputs: tuple[Parameter, ...]
+    options: tuple[Parameter, ...]
+    value: Expr
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """`module cell(x, h; units) -> h_new { … }`."""
+
+    name: Name
+    inputs: tuple[Parameter, ...]
+    options: tuple[Parameter, ...]
+    outputs: tuple[Name, ...]
+    body: tuple[Statement, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """`use "cells.spec"`."""
+
+    path: Quoted
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Symbols:
+    """`symbol x[n], W[m, n]`: quantities that stay letters; so may sizes."""
+
+    declared: tuple[Declared, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class GivenValue:
+    """One `reference = value` of `given`."""
+
+    reference: Reference
+    value: Expr
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """`given h1 = 0.6, dJ/dz = 0.5`."""
+
+    values: tuple[GivenValue, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Find:
+    """`find H1, dE/dw1 "Compute both." (6 points)`: what is asked, in this order."""
+
+    references: tuple[Reference, ...]
+    text: Quoted | None
+    points: Number | None
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """`note dE/dw1 "Mind the sign."`."""
+
+    reference: Reference
+    text: Quoted
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Layers:
+    """`layers (H1, H2), (y1)`: which nodes stand beside each other."""
+
+    groups: tuple[tuple[Names, ...], ...]
     span: Span
 
 
@@ -146,9 +281,9 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """`title "…"`, `source "…"`."""
+    """`title "…"`, `source "…"`, `text "…"`."""
 
-    kind: Literal["title", "source"]
+    kind: Literal["title", "source", "text"]
     text: Quoted
     span: Span
 
@@ -192,7 +327,30 @@ class Later:
     span: Span
 
 
-Statement = Declaration | Equation | Layer | Init | Loss | Gradient | Train | Options | Words | Expected | Later
+Statement = (
+    Declaration
+    | Equation
+    | Assignment
+    | LateParam
+    | Layer
+    | Init
+    | Loss
+    | Gradient
+    | Train
+    | Options
+    | Words
+    | Expected
+    | For
+    | Function
+    | Module
+    | Use
+    | Symbols
+    | Given
+    | Find
+    | Note
+    | Layers
+    | Later
+)
 
 
 S = TypeVar("S")
@@ -229,5 +387,11 @@ AS = as_written("as")
 
 MATMUL = as_written("@")
 TRANSPOSE = as_written("transpose")
+OVER = {word: as_written(f"{word} over") for word in ("sum", "prod")}
+"""`sum(s in 1..3, expr)`: a call of OVER on the index, the two bounds and the expression."""
+
+RANGE = as_written("..")
+"""`low..high` as an index, or in a loop: a call of RANGE on the two ends."""
+
 NAMED = as_written("named")
 """An option in a call, `leaky_relu(z, slope = 0.1)`: a call of NAMED on a symbol and the value."""

@@ -52,7 +52,8 @@ def _by_gradient(trace: Trace) -> tuple[list[str], list[str], list[Column]]:
     sample = trace.rounds[0].samples[0]
     objectives = list(sample.gradients)
     head = ["value", *(f"∂{formula(trace.graph.symbols[o])}/∂·" for o in objectives)]
-    keys = [*trace.graph.computed][::-1] + [key for key in sample.values if key not in trace.graph.computed]
+    computed = [key for key in trace.graph.computed if key in sample.values]
+    keys = computed[::-1] + [key for key in sample.values if key not in trace.graph.computed]
     return head, keys, [dict(sample.values), *(dict(sample.gradients[o]) for o in objectives)]
 
 

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -135,7 +136,8 @@ def shown(expr: Expr) -> str:
         ("stack(h[1..3])", "stack(h[array(3)(1,2,3)])"),
         ("leaky_relu(z, slope = 0.1)", "leaky_relu(z, named(slope, 0.1))"),
         ("1/(1 + exp(-(w*x + b as s)))", "quotient(1, sum(1, exp(product(-1, as(sum(product(w, x), b), s)))))"),
-        ("sum(s in 1..2, d[s])", "Σ(s = 1..2: d[s])"),
+        ("sum(s in 1..2, d[s])", "sum over(s, 1, 2, d[s])"),
+        ("prod(s in 1..T, 2)", "prod over(s, 1, T, 2)"),
         ("sum(w1..w3)", "sum(array(3)(w1,w2,w3))"),
         ("w9..w11", "array(3)(w9,w10,w11)"),
         ("cell.Wf @ x", "@(cell.Wf, x)"),
@@ -318,30 +320,80 @@ def test_a_keyword_before_an_equals_sign_is_a_name(text: str, name: str) -> None
 @pytest.mark.parametrize(
     ("text", "keywords"),
     [
-        ("symbol x[n], W[m, n]", ["symbol"]),
-        ("given z = [3, -1], dJ/dz3 = 0.5", ["given"]),
-        ('find p, dL/dz, updates "Compute." (6 points)', ["find"]),
-        ("find dL/dv (2 points)", ["find"]),
-        ('find "Why?" (1 point)', ["find"]),
-        ('text """two\nlines"""', ["text"]),
-        ('note dE/dw1 "why"', ["note"]),
-        ("function swish(v) = v * sigmoid(v)", ["function"]),
-        ("module lstm(x, h, c; units) -> h_new, c_new {\n i = x + h\n param W = 1\n}", ["module"]),
-        ('use "cells.spec"', ["use"]),
-        ("for s in 1..T { h[s] = tanh(h[s-1]); y[s] = h[s] }", ["for"]),
-        ("h[0] = [0, 0]", ["h[0] = …"]),
-        ("h[s], c[s] = cell(x[s])", ["h[s], c[s] = …"]),
         ('data "xor.csv"', ["data"]),
         ("data { x1, x2 -> t\n -1, 0 -> 0; 0, 1 -> 1\n }", ["data"]),
         ("vary x in 1..4, w in -1..1 step 0.5, t in [0, 1]", ["vary"]),
         ("require h1 > 0, 0.01 < E <= 3, E.after < E, x <-1", ["require"]),
         ("penalty R = 0.1*w^2", ["penalty"]),
         ("optimizer mine(eta = 0.1; m) { v = m * 2 }", ["optimizer"]),
-        ("layers (H1, H2), (H3..H4), (y1)", ["layers"]),
     ],
 )
 def test_what_comes_later_has_its_grammar(text: str, keywords: list[str]) -> None:
     assert [s.keyword for s in spec(text).statements if isinstance(s, syntax.Later)] == keywords
+
+
+def only(text: str) -> syntax.Statement:
+    (statement,) = spec(text).statements
+    return statement
+
+
+def test_a_symbol_has_sizes_that_are_letters() -> None:
+    statement = only("symbol x[n], W[m, n], b")
+    assert isinstance(statement, syntax.Symbols)
+    assert [[shown(e) for e in d.shape] for d in statement.declared] == [["n"], ["m", "n"], []]
+
+
+def test_given_values_and_derivatives() -> None:
+    statement = only("given z = [3, -1], dJ/dz3 = 0.5, m.w1 = 2")
+    assert isinstance(statement, syntax.Given)
+    assert [(shown(v.reference.of), v.reference.wrt and shown(v.reference.wrt)) for v in statement.values] == [
+        ("z", None),
+        ("J", "z3"),
+        ("m.w1", None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "asked", "words", "points"),
+    [
+        ('find p, dL/dz, updates "Compute." (6 points)', ["p", "L", "updates"], "Compute.", 6),
+        ("find dL/dv (2 points)", ["L"], None, 2),
+        ('find "Why?" (1 point)', [], "Why?", 1),
+        ('find (1.5 Punkte) "Warum?"', [], "Warum?", Decimal("1.5")),
+    ],
+)
+def test_find(text: str, asked: list[str], words: str | None, points: Decimal | int) -> None:
+    statement = only(text)
+    assert isinstance(statement, syntax.Find) and statement.points is not None
+    assert [shown(r.of) for r in statement.references] == asked
+    assert (statement.text.text if statement.text else None) == words
+    assert statement.points.value == points
+
+
+def test_words_of_the_author() -> None:
+    words, note = spec('text """two\nlines"""\nnote dE/dw1 "why"').statements
+    assert isinstance(words, syntax.Words) and words.text.text == "two\nlines"
+    assert isinstance(note, syntax.Note) and note.reference.wrt is not None and note.text.text == "why"
+
+
+def test_functions_modules_and_loops() -> None:
+    function, module, use, loop, layers = spec(
+        "function swish(v, b = 1; c = 2) = v * sigmoid(b*v)\n"
+        "module lstm(x, h, c; units) -> h_new, c_new {\n i = x + h\n param W = 1\n}\n"
+        'use "cells.spec"\n'
+        "for s in 1..T { h[s] = tanh(h[s-1]); h[s], c[s] = cell(x[s]; n = 2) }\n"
+        "layers (H1, H2), (H3..H4), (y1)"
+    ).statements
+    assert isinstance(function, syntax.Function) and isinstance(module, syntax.Module)
+    assert [(p.name.text, p.default is not None) for p in function.inputs] == [("v", False), ("b", True)]
+    assert [p.name.text for p in function.options] == ["c"]
+    assert [n.text for n in module.outputs] == ["h_new", "c_new"] and len(module.body) == 2
+    assert isinstance(use, syntax.Use) and use.path.text == "cells.spec"
+    assert isinstance(loop, syntax.For) and shown(loop.values) == "..(1, T)"
+    one, two = loop.body
+    assert isinstance(one, syntax.Assignment) and isinstance(two, syntax.Assignment)
+    assert [t.name.text for t in two.targets] == ["h", "c"]
+    assert isinstance(layers, syntax.Layers) and [len(g) for g in layers.groups] == [2, 1, 1]
 
 
 def test_no_statement_lacks_its_keyword_its_terminal_or_its_form() -> None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from graphdsl.check.data import declare_data, fill_initial_values, quantities
+from dataclasses import replace
+
+from graphdsl.check.data import declare_data, declare_symbols, fill_initial_values, quantities
 from graphdsl.check.definitions import Definitions
+from graphdsl.check.expand import expand
 from graphdsl.check.expectations import expectations
+from graphdsl.check.functions import declared_functions
+from graphdsl.check.questions import Questions, declare_given, given_values
 from graphdsl.check.resolve import Resolver
-from graphdsl.check.scope import Scope, article
+from graphdsl.check.scope import Scope, article, spread
 from graphdsl.check.settings import numbers, training
 from graphdsl.derive.shape import spoken
 from graphdsl.diagnostics import Label, Reporter, Span
@@ -17,13 +22,19 @@ from graphdsl.syntax import (
     Declaration,
     Equation,
     Expected,
+    Find,
+    Function,
+    Given,
     Gradient,
     Init,
+    LateParam,
     Later,
     Layer,
     Loss,
+    Note,
     Options,
     Spec,
+    Symbols,
     Train,
     Words,
 )
@@ -34,31 +45,41 @@ __all__ = ["check"]
 def check(spec: Spec) -> Model:
     """The model that a spec describes; raises SpecError with every mistake."""
     reporter = Reporter(spec.source)
-    scope = Scope(reporter)
-    resolver = Resolver(scope)
     if not spec.statements:
         reporter.error("the spec says nothing", hint="a first line might be `input x = 2`")
     _refuse_later(spec, reporter)
+    functions = declared_functions(spec.of(Function), reporter)
+    spec = replace(spec, statements=expand(spec.statements, reporter))
+    scope = Scope(reporter)
+    resolver = Resolver(scope, functions)
     definitions = Definitions(scope, resolver)
+    sizes = declare_symbols(spec.of(Symbols), scope, resolver)
     for declaration in spec.statements:
         match declaration:
             case Declaration():
                 declare_data(declaration, scope, resolver)
-            case Equation() | Layer() | Loss():
+            case Equation() | Layer() | Loss() | LateParam():
                 definitions.enter(declaration)
             case _:
                 pass
-    nodes = definitions.nodes()
+    overrides = declare_given(spec.of(Given), _defined(spec), scope, resolver)
+    nodes = given_values(overrides, definitions.nodes(), scope, resolver)
     loss, ascent = _loss(spec, definitions, reporter)
+    if loss is None and spec.of(Train):
+        loss = next((node.symbol for node in nodes if node.role == "stand-in"), None)
     initialised = fill_initial_values(spec.of(Init), scope, resolver)
     settings = numbers([o for o in spec.of(Options) if o.kind == "numbers"], scope, resolver)
     plan, frozen = _training(spec, ascent, scope, resolver)
     data = quantities(scope, frozen, initialised)
     gradients = spec.of(Gradient)
     objectives, wrt = _objectives(gradients, loss, scope, resolver)
+    stand_ins = (node.symbol for node in nodes if node.role == "stand-in")
+    objectives = tuple(dict.fromkeys((*objectives, *stand_ins)))
     scope.look_alikes()
     _refuse_what_is_missing(spec, loss, plan, reporter)
     expected = expectations(spec.of(Expected), plan, nodes, scope, resolver)
+    questions = Questions(plan, {node.symbol.key: node for node in nodes}, scope, resolver)
+    tasks, remarks = questions.tasks(spec.of(Find)), questions.remarks(spec.of(Note))
     title, credit = _words(spec, "title", reporter), _words(spec, "source", reporter)
     _refuse_idle_targets(data, nodes, loss, bool(gradients), scope)
     reporter.stop_if_errors()
@@ -80,6 +101,12 @@ def check(spec: Spec) -> Model:
         carry=settings.carry,
         display=settings.display,
         expected=expected,
+        overrides=overrides.values,
+        upstream=overrides.upstream,
+        tasks=tasks,
+        text="\n\n".join(s.text.text for s in spec.of(Words) if s.kind == "text"),
+        remarks=remarks,
+        sizes=sizes,
         announcements=tuple(reporter.warnings),
     )
 
@@ -93,6 +120,16 @@ def _refuse_later(spec: Spec, reporter: Reporter) -> None:
         if options.kind == "report":
             keyword = Span(options.span.start, options.span.start + len("report"))
             reporter.error("`report` is not in the language yet", keyword)
+
+
+def _defined(spec: Spec) -> frozenset[str]:
+    """The names that have an equation of their own, or come from a layer."""
+    found = [s.name.text for s in spec.of(Equation)] + [s.name.text for s in spec.of(Loss) if s.name]
+    for layer in spec.of(Layer):
+        units = [n.text for group in layer.elements for n in spread(group, Reporter(spec.source))]
+        found += [layer.name.text, f"{layer.name.text}.z", *units, *(f"z_{unit}" for unit in units)]
+    found += [f"z_{name}" for name in found]
+    return frozenset(map(canonical, found))
 
 
 def _words(spec: Spec, kind: str, reporter: Reporter) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
+from decimal import Decimal
 
 from graphdsl.check.resolve import Resolver
 from graphdsl.check.scope import Datum, Scope, counted, spread
@@ -11,7 +13,18 @@ from graphdsl.diagnostics import Span, did_you_mean
 from graphdsl.expr import Array, Expr, Relation, Symbol
 from graphdsl.model import Quantity
 from graphdsl.numbers import Num, Shape, Tensor, scalar, size
-from graphdsl.syntax import DataKind, Declaration, Declared, Init, Name, Quoted, Setting
+from graphdsl.syntax import (
+    DataKind,
+    Declaration,
+    Declared,
+    Init,
+    LateParam,
+    Name,
+    Names,
+    Quoted,
+    Setting,
+    Symbols,
+)
 
 INIT_TARGETS = ("weights", "biases", "all")
 
@@ -111,6 +124,67 @@ def _declare_one(
     symbol = Symbol(name.text, found.shape, parts=parts)
     _enter(kind, symbol, found, name.span, scope)
     scope.enter_parts(symbol, kind, [p.span or declared.span for p in parts or ()])
+
+
+def declare_late(statement: LateParam, scope: Scope, resolver: Resolver) -> bool:
+    """Enter a quantity of a module; matrices are filled by `init` as weights, vectors and numbers as biases."""
+    name = statement.name
+    declared = Declared(Names(name, None, name.span), statement.shape, statement.value, statement.span)
+    shape = _shape(declared, resolver)
+    if shape is None:
+        return False
+    value = None
+    if statement.value is not None:
+        value = resolver.constant(statement.value)
+        if value is None:
+            return False
+        if value.shape and statement.shape and value.shape != shape:
+            scope.reporter.error(
+                f"`{name.text}` is {spoken(shape)}, but its value is {spoken(value.shape)}", statement.value.span
+            )
+            return False
+        shape = value.shape or shape
+        value = Tensor(shape, value.flat * (size(shape) // len(value.flat)))
+    symbol = Symbol(name.text, shape, statement.ink)
+    role = "weights" if len(shape) > 1 else "biases"
+    scope.define(name.text, symbol)
+    scope.data[symbol.key] = Datum(statement.kind, symbol, value, statement.call, role)
+    return True
+
+
+SIZES = (3, 2, 4, 5, 6, 7)
+"""What stands in for sizes that are letters, in their order: all different, so that shapes that do not fit show."""
+
+
+def declare_symbols(statements: list[Symbols], scope: Scope, resolver: Resolver) -> dict[str, int] | None:
+    """Enter quantities that stay letters, with random values to check by; the sizes that are letters, or nothing."""
+    if not statements:
+        return None
+    sizes: dict[str, int] = {}
+    for declared in (d for statement in statements for d in statement.declared):
+        if declared.value is not None:
+            scope.reporter.error(
+                f"the symbol `{declared.names.first.text}` has a value",
+                declared.value.span,
+                hint=f"`const {declared.names.first.text} = …` has one",
+            )
+        shape = tuple(_extent(extent, sizes, resolver) for extent in declared.shape)
+        for name in spread(declared.names, scope.reporter):
+            _enter("input", Symbol(name.text, shape), _drawn(name.text, shape), name.span, scope)
+    return sizes
+
+
+def _extent(extent: Expr, sizes: dict[str, int], resolver: Resolver) -> int:
+    if isinstance(extent, Symbol):
+        return sizes.setdefault(extent.key, SIZES[len(sizes) % len(SIZES)])
+    value = resolver.single(extent)
+    return int(value.value) if value is not None and value.value >= 1 else 1
+
+
+def _drawn(name: str, shape: Shape) -> Tensor[Num]:
+    """Values between 0.2 and 1.2, the same for the same name: formulas with roots and logarithms exist there."""
+    draw = random.Random(name)
+    return Tensor(shape, tuple(Num(Decimal(draw.randint(200, 1200)).scaleb(-3)) for _ in range(size(shape))))
 
 
 def _enter(kind: DataKind, symbol: Symbol, value: Tensor[Num] | None, span: Span, scope: Scope) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TypeGuard
 
 from graphdsl import ops
+from graphdsl.check.data import declare_late
 from graphdsl.check.layer import Shelf, declare_layer, layer_nodes
 from graphdsl.check.resolve import Resolver, Typed
 from graphdsl.check.scope import Scope, spread
@@ -32,7 +33,7 @@ from graphdsl.expr import (
 from graphdsl.model import Node
 from graphdsl.names import Ink, canonical, ink_of
 from graphdsl.numbers import indices
-from graphdsl.syntax import AS, Equation, Layer, Loss, Name, Quoted
+from graphdsl.syntax import AS, Equation, LateParam, Layer, Loss, Name, Quoted
 
 HALF_SQUARED_ERROR = "half_squared_error"
 LATER_LOSSES = frozenset(
@@ -61,7 +62,7 @@ class Definition:
     names: tuple[str, ...]
     needs: frozenset[str]
     span: Span
-    statement: Equation | Shelf | Loss
+    statement: Equation | Shelf | Loss | LateParam
     place: int
 
 
@@ -74,11 +75,11 @@ class Definitions:
         self.reporter = scope.reporter
         self.shelves: list[Shelf] = []
         self.loss: Symbol | None = None
-        self._entered: list[Equation | Layer | Loss] = []
+        self._entered: list[Equation | Layer | Loss | LateParam] = []
 
-    def enter(self, statement: Equation | Layer | Loss) -> None:
+    def enter(self, statement: Equation | Layer | Loss | LateParam) -> None:
         """Keep a definition, with the parts that it names in place as definitions of their own."""
-        if isinstance(statement, Layer):
+        if isinstance(statement, Layer | LateParam):
             self._entered.append(statement)
             return
         value, lifted = _lift(statement.value)
@@ -100,10 +101,14 @@ class Definitions:
 
     # Names first.
 
-    def _declare(self, statement: Equation | Layer | Loss, place: int) -> Definition | None:
+    def _declare(self, statement: Equation | Layer | Loss | LateParam, place: int) -> Definition | None:
         match statement:
             case Layer():
                 return self._declare_layer(statement, place)
+            case LateParam():
+                new = self.scope.declare(statement.name.text, statement.kind, statement.call)
+                needs = frozenset(n for extent in statement.shape for n in _names(extent))
+                return Definition((statement.name.text,), needs, statement.call, statement, place) if new else None
             case Equation():
                 new = self.scope.declare(statement.name.text, "node", statement.name.span)
                 needs = _names(statement.value)
@@ -211,19 +216,31 @@ class Definitions:
                 return self._layer(shelf)
             case Loss() as statement:
                 return self._loss_nodes(statement)
+            case LateParam() as statement:
+                return self._late_param(statement)
+
+    def _late_param(self, statement: LateParam) -> list[Node] | None:
+        """A module's own quantity, now that the shapes that it depends on are known."""
+        with self.reporter.within(statement.call):
+            made = declare_late(statement, self.scope, self.resolver)
+        return [] if made else None
 
     def _equation(self, statement: Equation) -> list[Node] | None:
-        typed = self.resolver.resolve(statement.value)
-        return None if typed is None else self._grained(statement.name.text, typed, statement.span, loss=False)
+        with self.reporter.within(statement.call):
+            typed = self.resolver.resolve(statement.value)
+        if typed is None:
+            return None
+        span = statement.call or statement.span
+        return self._grained(statement.name.text, typed, span, loss=False, ink=statement.ink)
 
-    def _grained(self, name: str, typed: Typed, span: Span, loss: bool) -> list[Node]:
+    def _grained(self, name: str, typed: Typed, span: Span, loss: bool, ink: Ink | None = None) -> list[Node]:
         """A compound argument of an activation becomes a node of its own, z_name, if that name is free."""
-        symbol = Symbol(name, typed.shape)
+        symbol = Symbol(name, typed.shape, ink or ink_of(name))
         formula, role = typed.expr, "loss" if loss else "equation"
         made: list[Node] = []
-        z_name = f"z_{name}"
+        z_name = _argument_name(name)
         if _is_activation(formula) and _compound(formula.arguments[0]) and self.scope.meaning(z_name) is None:
-            z = Symbol(z_name, typed.shape, self._z_inks().get(name) or Ink("z", name))
+            z = Symbol(z_name, typed.shape, self._z_inks().get(name) or _argument_ink(name, ink))
             made.append(Node(z, formula.arguments[0], "pre-activation", span))
             self.scope.declare(z_name, "node", span, z)
             formula = with_children(formula, (z,))
@@ -355,6 +372,16 @@ class Definitions:
         return Typed(targets[0], targets[0].shape), Typed(output, self.shelves[-1].units.shape)
 
 
+def _argument_name(name: str) -> str:
+    """z_h of h, z_h[1] of h[1], cell.z_f of cell.f."""
+    owner, dot, own = name.rpartition(".")
+    return f"{owner}{dot}z_{own}"
+
+
+def _argument_ink(name: str, ink: Ink | None) -> Ink:
+    return Ink("z", name) if ink is None else Ink("z", f"{ink.base},{ink.sub}" if ink.sub else ink.base, ink.sup)
+
+
 def _use(definition: Definition, needed: Definition) -> Label:
     """Where a definition needs another one: its name there, if it is written."""
     names = {canonical(name) for name in needed.names}
@@ -364,6 +391,8 @@ def _use(definition: Definition, needed: Definition) -> Label:
         written = [n for group in statement.statement.sources for n in (group.first, group.last) if n]
         found = next((n.span for n in written if canonical(n.text) in names), None)
         return Label(found or definition.span, text)
+    if isinstance(statement, LateParam):
+        return Label(definition.span, text)
     uses = (s.span for s in walk(statement.value) if isinstance(s, Symbol) and canonical(s.key) in names)
     return Label(next(uses, None) or definition.span, text)
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import reduce
 from typing import assert_never
 
 from graphdsl import ops
+from graphdsl.check.functions import bound, parameters, row_of, written_in_place
 from graphdsl.check.scope import Scope
 from graphdsl.derive.evaluate import evaluate
 from graphdsl.derive.shape import node_shape, spoken
-from graphdsl.diagnostics import Label, Span, did_you_mean, nearest
+from graphdsl.diagnostics import Label, Reporter, Span, did_you_mean, nearest
 from graphdsl.expr import (
     Array,
     Attribute,
@@ -37,7 +39,7 @@ from graphdsl.expr import (
 )
 from graphdsl.names import canonical
 from graphdsl.numbers import Decimal50, Num, NumberMistake, Shape, Tensor, indices
-from graphdsl.syntax import MATMUL, NAMED, TRANSPOSE
+from graphdsl.syntax import MATMUL, NAMED, TRANSPOSE, Function
 
 LATER_FUNCTIONS = frozenset(
     [
@@ -95,9 +97,11 @@ class Typed:
 class Resolver:
     """Looks every name and call of a formula up; answers nothing where a mistake was reported."""
 
-    def __init__(self, scope: Scope):
+    def __init__(self, scope: Scope, functions: Mapping[str, Function] | None = None):
         self.scope = scope
         self.reporter = scope.reporter
+        self.functions = functions or {}
+        self._rows: dict[str, Operation | None] = {}
 
     def resolve(self, expr: Expr) -> Typed | None:
         """The formula over symbols and rows, with its shape."""
@@ -248,6 +252,9 @@ class Resolver:
 
     def _call(self, expr: Call) -> Typed | None:
         name = expr.operation.name
+        function = self.functions.get(canonical(name))
+        if function is not None:
+            return self._own_function(function, expr)
         positional = tuple(a for a in expr.arguments if not _is_named(a))
         typed = self._children(replace(expr, arguments=positional))
         row = {MATMUL.name: ops.MATMUL, TRANSPOSE.name: ops.TRANSPOSE}.get(name) or ops.find(name)
@@ -262,6 +269,40 @@ class Resolver:
         if row is ops.LINEAR:
             return typed[0]
         return self._shaped(Call(row, tuple(t.expr for t in typed), attributes, expr.span), typed)
+
+    def _own_function(self, function: Function, expr: Call) -> Typed | None:
+        """A call of the author's function: of its row where it acts on entries, else its body in place."""
+        arguments = bound(function, expr, self.reporter)
+        if arguments is None:
+            return None
+        row = self.row(function)
+        if row is None:
+            with self.reporter.within(expr.span):
+                return self.resolve(written_in_place(function, arguments))
+        inputs = [self.resolve(arguments[canonical(p.name.text)]) for p in function.inputs]
+        chosen = {p.name.text: self.single(arguments[canonical(p.name.text)]) for p in function.options}
+        if None in inputs or None in chosen.values():
+            return None
+        typed = tuple(t for t in inputs if t is not None)
+        attributes = tuple(sorted((key, n.value) for key, n in chosen.items() if n is not None))
+        return self._shaped(Call(row, tuple(t.expr for t in typed), attributes, expr.span), typed)
+
+    def row(self, function: Function) -> Operation | None:
+        """The row of one of the author's functions, if it acts on each entry."""
+        name = canonical(function.name.text)
+        if name not in self._rows:
+            quiet = Scope(Reporter(self.reporter.source))
+            for parameter in parameters(function):
+                quiet.declare(parameter.name.text, "input", parameter.name.span, Symbol(parameter.name.text))
+            typed = Resolver(quiet, self.functions).resolve(function.value)
+            self._rows[name] = None if typed is None or typed.shape else row_of(function, typed.expr)
+        return self._rows[name]
+
+    def activation(self, name: str) -> Operation | None:
+        """The author's function of one number by that name."""
+        function = self.functions.get(canonical(name))
+        row = self.row(function) if function is not None and len(function.inputs) == 1 else None
+        return row
 
     def _unknown_function(self, name: str, expr: Call) -> None:
         folded = name.casefold()

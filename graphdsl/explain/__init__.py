@@ -9,6 +9,7 @@ from graphdsl.explain.front import conventions, given
 from graphdsl.explain.lines import Lines
 from graphdsl.explain.order import Order
 from graphdsl.explain.passes import Passes
+from graphdsl.explain.questions import answers, opening, tasks, with_remarks
 from graphdsl.explain.symmetry import Colours, colours
 from graphdsl.explain.tables import published, results, rounds, update
 from graphdsl.explain.worked import Pass, numeral
@@ -31,14 +32,16 @@ def explain(
     """The worked solution of a run."""
     model = trace.graph.model
     story = _Story(trace, phrases)
-    blocks: list[Block] = [] if diagram is None else [_figure(diagram, trace.graph, phrases)]
-    blocks += [given(trace.graph, phrases), conventions(trace.graph, phrases)]
+    blocks: list[Block] = [*opening(model)]
+    blocks += [] if diagram is None else [_figure(diagram, trace.graph, phrases)]
+    blocks += [given(trace.graph, phrases), *tasks(trace.graph, phrases), conventions(trace.graph, phrases)]
     blocks += story.brief() if len(trace.graph.symbols) > MOST_ENTRIES else [*story.rounds(), *story.ending()]
+    blocks += answers(trace, story.first_pass(), phrases)
     blocks += published(verdicts, trace.graph.symbols, phrases)
     return Document(
         title=model.title or phrases.words("untitled"),
         subtitle=_subtitle(model, phrases),
-        blocks=tuple(blocks),
+        blocks=with_remarks(blocks, model.remarks, phrases),
         colophon=_colophon(model, check, phrases),
         language=phrases.language,
     )
@@ -57,7 +60,12 @@ class _Story:
         self.phrases = phrases
         self.order = Order(trace.graph)
         self.colours: Colours = colours(trace.graph)
-        self.data = frozenset(key for key in self.graph.symbols if key not in self.graph.computed)
+        given_instead = self.graph.model.overrides
+        self.data = frozenset(k for k in self.graph.symbols if k not in self.graph.computed or k in given_instead)
+
+    def first_pass(self) -> Pass:
+        """The pass before any update."""
+        return Pass(self.graph, self.trace.rounds[0].samples[0], self.data)
 
     def rounds(self) -> list[Block]:
         """Every round in full, or the first two and the last."""
@@ -173,7 +181,8 @@ def _colophon(model: Model, check: Check, phrases: Phrases) -> Inlines:
         difference = Math(numeral(Num(check.max_difference, not check.max_difference), ""))
         words.append(phrases.say("colophon_check", compared=check.compared, routes=routes, difference=difference))
     if check.skipped:
-        words.append(phrases.say("colophon_skipped", skipped=check.skipped))
+        key = "colophon_given" if model.overrides or model.upstream else "colophon_skipped"
+        words.append(phrases.say(key, skipped=check.skipped))
     if check.sampled:
         words.append(phrases.say("colophon_sampled"))
     words.append(phrases.say("colophon_program", version=__version__))

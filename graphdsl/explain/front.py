@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from graphdsl.derive.evaluate import evaluate
 from graphdsl.derive.shape import shape_of
 from graphdsl.document import Inlines, Item, Math, Note, Text
+from graphdsl.explain.questions import given_instead
 from graphdsl.explain.worked import PRODUCT, numeral
 from graphdsl.expr import (
     ONE,
@@ -22,8 +23,8 @@ from graphdsl.expr import (
     equals,
     walk,
 )
-from graphdsl.graph import Graph, entry_symbols
-from graphdsl.model import Model, Quantity
+from graphdsl.graph import Graph, entry_symbols, has_own_entries, sharing
+from graphdsl.model import Model, Quantity, is_stand_in
 from graphdsl.names import Ink
 from graphdsl.numbers import Decimal50, Num
 from graphdsl.ops import ACTIVATIONS
@@ -46,6 +47,7 @@ def given(graph: Graph, phrases: Phrases) -> Note:
     model = graph.model
     items = [
         *_data(model, phrases),
+        *given_instead(graph, phrases),
         *_activations(graph, phrases),
         *_objective(graph, phrases),
         *_training(model, phrases),
@@ -55,11 +57,17 @@ def given(graph: Graph, phrases: Phrases) -> Note:
 
 def _data(model: Model, phrases: Phrases) -> Iterator[Item]:
     kinds = (("input", "input", "inputs"), ("target", "target", "targets"))
-    for kind, one, many in (*kinds, ("param", "parameter_word", "parameters"), ("const", "constant_word", "constants")):
+    for kind, one, many in (*kinds, *_FURTHER_KINDS):
         quantities = [q for q in model.quantities if q.kind == kind]
         if quantities:
             count = sum(len(q.value.flat) for q in quantities)
             yield Item(phrases.say(one if count == 1 else many), _values(quantities, phrases))
+
+
+_FURTHER_KINDS = (
+    ("param", "parameter_word", "parameters"),
+    ("const", "constant_word", "constants"),
+)
 
 
 def _values(quantities: list[Quantity], phrases: Phrases) -> Inlines:
@@ -81,9 +89,7 @@ def _values(quantities: list[Quantity], phrases: Phrases) -> Inlines:
 
 def _nameless(quantity: Quantity) -> bool:
     """Whether a tensor of several entries is called by its own name, not by theirs."""
-    symbol = quantity.symbol
-    own = symbol.parts is None or symbol.parts[0].key.startswith(f"{symbol.key}[")
-    return own and len(quantity.value.flat) > 1
+    return has_own_entries(quantity.symbol) and len(quantity.value.flat) > 1
 
 
 def _uniform(quantities: list[Quantity], phrases: Phrases) -> list[tuple[Text | Math, ...]]:
@@ -160,7 +166,7 @@ def _activations(graph: Graph, phrases: Phrases) -> Iterator[Item]:
 
 def _objective(graph: Graph, phrases: Phrases) -> Iterator[Item]:
     loss = graph.model.loss
-    if loss is not None:
+    if loss is not None and not is_stand_in(graph.model, loss.key):
         yield Item(phrases.say("error"), (Math(equals(graph.symbols[loss.key], graph.formula(loss.key))),))
 
 
@@ -228,10 +234,13 @@ def _value_at_kink(cases: Expr) -> Expr:
 def _shared(graph: Graph, phrases: Phrases) -> Iterator[Inlines]:
     if len(graph.symbols) > MOST_SEARCHED:
         return
-    for key, uses in graph.shared.items():
-        name = Math(graph.symbols[key])
-        names = [(Math(graph.symbols[use]),) for use in list(dict.fromkeys(uses))[:6]]
-        if len(names) == 1:
-            yield phrases.say("shared_within", name=name, count=len(uses), use=names[0])
+    for shared in sharing(graph):
+        name = Math(shared.symbol)
+        uses = {use.key: use for use in shared.uses}
+        names = [(Math(use),) for use in list(uses.values())[:6]]
+        if shared.by_entries:
+            yield phrases.say("shared_by_entries", name=name, use=names[0])
+        elif len(names) == 1:
+            yield phrases.say("shared_within", name=name, count=len(shared.uses), use=names[0])
         else:
             yield phrases.say("shared", name=name, uses=phrases.listed([*names]))

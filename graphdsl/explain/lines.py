@@ -24,6 +24,7 @@ from graphdsl.expr import (
     multiply,
     rewrite,
 )
+from graphdsl.model import is_stand_in
 from graphdsl.phrases import Phrases
 
 MOST_PATHS = 2
@@ -53,6 +54,10 @@ class Lines:
     def value(self, key: str, symbols: bool) -> Line:
         """key = formula = numbers = result."""
         graph = self.at.graph
+        if key in graph.model.overrides:
+            return Line(
+                equals(graph.symbols[key], self.at.value(key)), self.phrases.say("as_given"), f"{key}@{self.number}"
+            )
         formula = graph.formula(key)
         written = definition(formula)
         done = worked(written, self.at)
@@ -68,6 +73,9 @@ class Lines:
         """∂objective/∂key by the chain rule over everything that uses it."""
         uses = self.uses(objective, key)
         target = self.partial(objective, key)
+        if self._is_given(objective, key, uses):
+            value = self.at.gradient(objective, key)
+            return Line(equals(target, value), self.phrases.say("as_given"), f"d{objective}/d{key}@{self.number}")
         reached = [self._upstream_times_local(objective, use, key) for use in uses]
         short = add(*reached) if reached else Number(ONE.value * 0)
         done = worked(short, self.at)
@@ -84,6 +92,11 @@ class Lines:
         said = chain(members)
         anchor = f"d{objective}/d{key}@{self.number}"
         return Line(said, reason, anchor, compact=not style.rule or len(said.members) == 2)
+
+    def _is_given(self, objective: str, key: str, uses: list[str]) -> bool:
+        """Whether the spec gives this derivative."""
+        model = self.at.graph.model
+        return (objective, key) in model.upstream or (uses == [objective] and is_stand_in(model, objective))
 
     def partial(self, of: str, wrt: str, local: bool = False) -> Partial:
         """∂of/∂wrt; a local one is marked where `of` depends on `wrt` along other paths too."""

@@ -11,6 +11,7 @@ from graphdsl.explain.order import Level, Order
 from graphdsl.explain.symmetry import Colours, pattern
 from graphdsl.expr import ONE, Expr, Number, Partial, Relation, equals
 from graphdsl.graph import Graph
+from graphdsl.model import is_stand_in
 
 MOST_LINES = 30
 """So many siblings are written as lines; the rest are counted."""
@@ -37,9 +38,10 @@ class Passes:
     def forward(self) -> tuple[Block, ...]:
         """Every computed entry but the loss, unit by unit; the loss on its own line."""
         loss = self.graph.model.loss
-        keys = [key for key in self._by_unit() if loss is None or key != loss.key]
+        model = self.graph.model
+        keys = [k for k in self._by_unit() if (loss is None or k != loss.key) and not is_stand_in(model, k)]
         blocks = self._grouped(keys, self._value_line, lambda key: self._value_kind(key), _names_equal)
-        if loss is not None:
+        if loss is not None and not is_stand_in(model, loss.key):
             blocks += (Derivation((self.lines.value(loss.key, self.first),)),)
         return blocks
 

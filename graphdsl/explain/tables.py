@@ -174,6 +174,7 @@ def results(at: Pass, phrases: Phrases) -> Table:
         if objectives
         else list(graph.computed)
     )
+    keys = [key for key in keys if key in at.sample.values]
     for objective in objectives:
         head.append(phrases.say("gradient_of", name=Math(objective)))
     rows = tuple(
