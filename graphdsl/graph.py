@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from graphdsl.derive.derivative import derivative
 from graphdsl.derive.element import element, expanded, part
+from graphdsl.derive.element import entry_symbols as entry_symbols
 from graphdsl.derive.shape import shape_of
 from graphdsl.diagnostics import Diagnostic, Label, Span
 from graphdsl.expr import Expr, IndexedSum, Number, Sum, Symbol, children, symbols, walk, with_children
@@ -39,6 +40,7 @@ class Graph:
     ops: tuple[Op, ...]
     _formulas: dict[str, Expr] = field(default_factory=dict)
     _locals: dict[tuple[str, str], Expr] = field(default_factory=dict)
+    _reaching: dict[str, frozenset[str]] = field(default_factory=dict)
 
     @cached_property
     def operations(self) -> nx.MultiDiGraph:
@@ -94,6 +96,19 @@ class Graph:
         if (child, parent) not in self._locals:
             self._locals[child, parent] = derivative(self.formula(child), parent, self.symbols[child])
         return self._locals[child, parent]
+
+    @cached_property
+    def place(self) -> dict[str, int]:
+        """The place of each entry in the order of `symbols`."""
+        return {key: i for i, key in enumerate(self.symbols)}
+
+    def reaching(self, objective: str) -> frozenset[str]:
+        """The objective and every entry that it depends on."""
+        import networkx as nx
+
+        if objective not in self._reaching:
+            self._reaching[objective] = frozenset(nx.ancestors(self.entries, objective) | {objective})
+        return self._reaching[objective]
 
     @cached_property
     def depth(self) -> dict[str, int]:
@@ -188,11 +203,6 @@ def _used(shared: Shared) -> str:
 
 MOST_ANNOUNCED = 2_000
 """In a net of more named numbers, shared parameters are not announced."""
-
-
-def entry_symbols(symbol: Symbol) -> Iterator[Symbol]:
-    """The named scalars of a tensor, row by row; a scalar is its own."""
-    return (part(symbol, index) for index in indices(symbol.shape)) if symbol.shape else iter((symbol,))
 
 
 def build(model: Model) -> Graph:

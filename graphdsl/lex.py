@@ -34,7 +34,7 @@ BLOCKS = {
 }  # fmt: skip
 
 # Words that mean something only inside one kind of statement, after an operand.
-_INNER_WORDS = {"layer": {"from"}, "gradient": {"wrt"}, "vary": {"in", "step"}, "for": {"in"}}
+_INNER_WORDS = {"layer": {"from"}, "gradient": {"wrt"}, "vary": {"in", "step"}, "for": {"in"}, "expected": {"via"}}
 
 _SIGNS = {
     "PLUS": "+", "MINUS": "-−–‐‑", "STAR": "*·×⋅∗•⊙∘", "SLASH": "/÷∕⁄", "AT": "@", "CIRCUMFLEX": "^", "EQUAL": "=",
@@ -111,6 +111,7 @@ _SCAN = re.compile(
     | (?P<transposed> \^[^\S\n]*(?:T(?![\w'’′(]) | [⊤ᵀ]) | ᵀ )
     | (?P<number> (?:[0-9]|\.(?=[0-9])) (?:[eE][+-](?=[0-9]) | {_PART} | \.(?!\.))* )
     | (?P<name> ∂?{_LETTER}(?:{_PART}|[\u0300-\u036f])*['’′]* )
+    | (?P<blank_entry> (?<![\w'])_(?!\w) )
     | (?P<superscript> [{_SUPERSCRIPTS}]+ )
     | (?P<fraction> [{_FRACTIONS}] )
     | (?P<slashes> //[^\n]* )
@@ -292,6 +293,9 @@ class _Scan:
             if re.fullmatch(r"[^\W\d_][\w\u0300-\u036f]*'*", plain)
             else "".join(c for c in plain if c.isalnum()) or "x"
         )
+
+    def _blank_entry(self, text: str, start: int, end: int) -> Iterator[Token]:
+        yield Token("BLANK", text, start, end)
 
     def _superscript(self, text: str, start: int, end: int) -> Iterator[Token]:
         plain = text.translate(_FROM_SUPERSCRIPT)

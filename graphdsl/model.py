@@ -66,7 +66,10 @@ class Training:
 
 @dataclass(frozen=True, slots=True)
 class ExpectedNumber:
-    """A published number for a node's entry, or for ∂of/∂wrt; `after` as in syntax.Reference; the value as printed."""
+    """A published number for a node's entry, or for ∂of/∂wrt; `after` as in syntax.Reference; the value as printed.
+
+    With `via`, only what comes through that entry: ∂of/∂via · ∂via/∂wrt.
+    """
 
     of: str
     wrt: str | None
@@ -74,6 +77,7 @@ class ExpectedNumber:
     value: Decimal
     words: str
     span: Span
+    via: str = ""
 
 
 @dataclass(frozen=True, slots=True)

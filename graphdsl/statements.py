@@ -58,6 +58,7 @@ from graphdsl.syntax import (
     Options,
     Parameter,
     Place,
+    Printed,
     Quoted,
     Reference,
     Setting,
@@ -234,8 +235,32 @@ class Builder:
         return Expected(tuple(parts[1:]), span)
 
     def _expectation(self, parts: Any, span: Span) -> ExpectedValue:
-        reference, value = parts
-        return ExpectedValue(reference, value, span)
+        reference, _, via, value = parts
+        return ExpectedValue(reference, value, span, via)
+
+    def _printed(self, parts: Any, span: Span) -> Printed:
+        """Rows of numbers, or nested lists of them."""
+        rows = [list(row) for row in parts]
+        if len(rows) == 1 and any(isinstance(entry, Printed) for entry in rows[0]):
+            return self._nested(rows[0], span)
+        width = len(rows[0])
+        for i, row in enumerate(rows[1:], start=2):
+            if len(row) != width:
+                self.reporter.error(
+                    "the rows of a matrix are of equal length",
+                    span,
+                    f"row 1 has {_count(width, 'entry', 'entries')}, row {i} has {_count(len(row), 'entry', 'entries')}",
+                )
+                return Printed((), (), span)
+        shape = (len(rows), width) if len(rows) > 1 else (width,)
+        return Printed(shape, tuple(_printed_number(e) for row in rows for e in row), span)
+
+    def _nested(self, lists: list[Any], span: Span) -> Printed:
+        first = lists[0]
+        if not all(isinstance(entry, Printed) and entry.shape == first.shape for entry in lists):
+            self.reporter.error("a list holds numbers, or lists of equal length", span)
+            return Printed((), (), span)
+        return Printed((len(lists), *first.shape), tuple(e for inner in lists for e in inner.entries), span)
 
     def _literal(self, parts: Any, span: Span) -> Number:
         value = Decimal(parts[-1].text)
@@ -664,6 +689,10 @@ def _fenced(expr: Expr) -> bool:
         and _place(expr).start < _place(parts[0]).start
         and not (isinstance(expr, Call) and expr.operation not in (MATMUL, TRANSPOSE))
     )
+
+
+def _printed_number(entry: Number | Token) -> Number | None:
+    return entry if isinstance(entry, Number) else None
 
 
 def _name(token: Token) -> Name:

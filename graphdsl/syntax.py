@@ -303,12 +303,26 @@ class Reference:
 
 
 @dataclass(frozen=True, slots=True)
+class Printed:
+    """A list or matrix of printed numbers; None where an entry was not printed."""
+
+    shape: Shape
+    entries: tuple[Number | None, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
 class ExpectedValue:
-    """One `reference = number`; the number keeps its printed digits."""
+    """One `reference = number`; the number keeps its printed digits. `words` are what it is called, if not as written.
+
+    With `via`, it is what reaches a derivative through that entry alone.
+    """
 
     reference: Reference
-    value: Number
+    value: Number | Printed
     span: Span
+    via: Expr | None = None
+    words: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,13 @@ from graphdsl.check.questions import Questions, declare_given, given_values
 from graphdsl.check.resolve import Resolver
 from graphdsl.check.scope import Scope, article, spread
 from graphdsl.check.settings import numbers, training
+from graphdsl.derive.element import entry_symbols
 from graphdsl.derive.shape import spoken
 from graphdsl.diagnostics import Label, Reporter, Span
 from graphdsl.expr import Element, Symbol, symbols
 from graphdsl.model import LayerOutline, Model, Node, Quantity, Training
 from graphdsl.names import canonical
+from graphdsl.numbers import size
 from graphdsl.syntax import (
     Declaration,
     Equation,
@@ -162,6 +164,10 @@ def _training(spec: Spec, ascent: bool, scope: Scope, resolver: Resolver) -> tup
     return training(statements[0], ascent, scope, resolver)
 
 
+MOST_OBJECTIVES = 64
+"""So many entries may have their gradients taken."""
+
+
 def _objectives(
     statements: list[Gradient], loss: Symbol | None, scope: Scope, resolver: Resolver
 ) -> tuple[tuple[Symbol, ...], tuple[Symbol, ...]]:
@@ -171,15 +177,15 @@ def _objectives(
     for statement in statements:
         for name in statement.objectives:
             symbol = _node_symbol(name.text, name.span, scope)
-            if symbol is not None and symbol.shape:
+            if symbol is not None and size(symbol.shape) > MOST_OBJECTIVES:
                 scope.reporter.error(
-                    f"`{name.text}` is {spoken(symbol.shape)}",
+                    f"`{name.text}` is {spoken(symbol.shape)}: its Jacobian would have {size(symbol.shape)} rows",
                     name.span,
-                    "only a number has a gradient here",
+                    f"at most {MOST_OBJECTIVES} are computed",
                     hint=f"name an entry by an equation of its own, `f1 = {name.text}[1]`, and take its gradient",
                 )
-            elif symbol is not None and symbol not in objectives:
-                objectives.append(symbol)
+            elif symbol is not None:
+                objectives += [entry for entry in entry_symbols(symbol) if entry not in objectives]
         for name in statement.wrt:
             found = scope.look_up(name.text, name.span)
             base = found.of if isinstance(found, Element) else found

@@ -97,6 +97,7 @@ class Definitions:
                 for name in definition.names:
                     self.scope.spoil(name)
             made += found or []
+            self.resolver.nodes.update((node.symbol.key, node) for node in found or [])
         return tuple(made)
 
     # Names first.

@@ -21,7 +21,7 @@ from graphdsl.expr import (
     walk,
     with_children,
 )
-from graphdsl.names import Ink, canonical, ink_of, indexed
+from graphdsl.names import Ink, canonical, indexed, ink_of
 from graphdsl.syntax import (
     NAMED,
     OVER,

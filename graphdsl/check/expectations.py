@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from graphdsl.check.printed import entries
 from graphdsl.check.resolve import Resolver
 from graphdsl.check.scope import Scope
 from graphdsl.check.settings import keys_of
 from graphdsl.diagnostics import Span
-from graphdsl.expr import Element, Expr, Symbol, symbols
+from graphdsl.expr import Element, Expr, Number, Symbol, symbols
 from graphdsl.model import ExpectedNumber, Node, Training
 from graphdsl.syntax import Expected, ExpectedValue, Reference
 
@@ -19,7 +20,8 @@ def expectations(
 ) -> tuple[ExpectedNumber, ...]:
     """Every published number with the keys of what it stands for."""
     reader = _Reader(plan, {node.symbol.key: node for node in nodes}, scope, resolver)
-    found = (reader.read(value) for statement in statements for value in statement.values)
+    values = (value for statement in statements for written in statement.values for value in entries(written, resolver))
+    found = (reader.read(value) for value in values)
     return tuple(e for e in found if e is not None)
 
 
@@ -41,8 +43,30 @@ class _Reader:
         after = self._after(reference)
         if after is None:
             return None
-        words = self.scope.reporter.source.text[reference.span.start : reference.span.end]
-        return ExpectedNumber(of.key, wrt.key if wrt else None, after, value.value.value, words, value.span)
+        words = value.words or self.scope.reporter.source.text[reference.span.start : reference.span.end]
+        via = self._via(value, of, wrt)
+        if via is None or not isinstance(value.value, Number):
+            return None
+        return ExpectedNumber(
+            of.key, wrt.key if wrt else None, after, value.value.value, words + via.words, value.span, via.key
+        )
+
+    def _via(self, value: ExpectedValue, of: _Place, wrt: _Place | None) -> _Via | None:
+        """Through which entry a derivative is meant to come; nothing where that is wrong."""
+        if value.via is None:
+            return _Via("", "")
+        place = self._place(value.via, value.via.span or value.span)
+        if place is None:
+            return None
+        if wrt is None:
+            self.scope.reporter.error("only a derivative comes through something", value.via.span)
+            return None
+        node = self.nodes.get(place.tensor)
+        if node is None or wrt.tensor not in symbols(node.formula) or not self._depends(of, place, value.span):
+            if node is None or wrt.tensor not in symbols(node.formula):
+                self.scope.reporter.error(f"`{place.key}` does not use `{wrt.key}`", value.via.span)
+            return None
+        return _Via(place.key, f" via {place.key}")
 
     def _after(self, reference: Reference) -> int | None:
         steps = self.plan.steps if self.plan else 0
@@ -95,6 +119,14 @@ class _Reader:
             found |= new
             waiting += new
         return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Via:
+    """The entry that a derivative is taken through, and how that is said."""
+
+    key: str
+    words: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from graphdsl.diagnostics import Label, Span
 from graphdsl.expr import Element, Expr, Number, Product, Symbol, add, number, symbols
 from graphdsl.model import Node, Remark, Task, Training, Wanted
 from graphdsl.names import canonical, entry_key
-from graphdsl.numbers import Num, Tensor, indices, size
+from graphdsl.numbers import Num, indices, size
 from graphdsl.syntax import Find, Given, GivenValue, Note, Reference
 
 WHOLES = ("forward", "gradients", "updates")
@@ -41,7 +41,7 @@ def declare_given(statements: list[Given], defined: frozenset[str], scope: Scope
         of = gave.reference.of
         if gave.reference.after != 0:
             scope.reporter.error("a value is given for the beginning, not after updates", gave.reference.span)
-        elif gave.reference.wrt is None and isinstance(of, Symbol) and _is_state(of, defined, scope):
+        elif gave.reference.wrt is None and isinstance(of, Symbol) and _is_state(of, defined):
             found.states.append(gave)
         elif gave.reference.wrt is None and isinstance(of, Symbol) and canonical(of.key) not in defined:
             _declare(of, gave, scope, resolver)
@@ -50,9 +50,9 @@ def declare_given(statements: list[Given], defined: frozenset[str], scope: Scope
     return found
 
 
-def _is_state(of: Symbol, defined: frozenset[str], scope: Scope) -> bool:
+def _is_state(of: Symbol, defined: frozenset[str]) -> bool:
     """`m.w1`: what an optimizer remembers of a parameter."""
-    state, dot, rest = of.key.partition(".")
+    state, dot, _ = of.key.partition(".")
     return bool(dot) and canonical(of.key) not in defined and canonical(state) not in defined
 
 
@@ -189,8 +189,7 @@ class Questions:
         return Wanted(what, wrt, reference.after, words)
 
     def _is_state(self, of: Symbol) -> bool:
-        state, dot, rest = of.key.partition(".")
-        return bool(dot) and self.plan is not None and self.scope.meaning(of.key) is None
+        return "." in of.key and self.plan is not None and self.scope.meaning(of.key) is None
 
     def _key(self, expr: Expr) -> str | None:
         typed = self.resolver.resolve(expr)

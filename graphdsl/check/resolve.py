@@ -10,6 +10,7 @@ from typing import assert_never
 from graphdsl import ops
 from graphdsl.check.functions import bound, parameters, row_of, written_in_place
 from graphdsl.check.scope import Scope
+from graphdsl.check.total import total
 from graphdsl.derive.evaluate import evaluate
 from graphdsl.derive.shape import node_shape, spoken
 from graphdsl.diagnostics import Label, Reporter, Span, did_you_mean, nearest
@@ -37,9 +38,12 @@ from graphdsl.expr import (
     walk,
     with_children,
 )
+from graphdsl.model import Node
 from graphdsl.names import canonical
 from graphdsl.numbers import Decimal50, Num, NumberMistake, Shape, Tensor, indices
 from graphdsl.syntax import MATMUL, NAMED, TRANSPOSE, Function
+
+DERIVATIVE = "derivative"
 
 LATER_FUNCTIONS = frozenset(
     [
@@ -102,6 +106,7 @@ class Resolver:
         self.reporter = scope.reporter
         self.functions = functions or {}
         self._rows: dict[str, Operation | None] = {}
+        self.nodes: dict[str, Node] = {}
 
     def resolve(self, expr: Expr) -> Typed | None:
         """The formula over symbols and rows, with its shape."""
@@ -255,6 +260,8 @@ class Resolver:
         function = self.functions.get(canonical(name))
         if function is not None:
             return self._own_function(function, expr)
+        if name.casefold() == DERIVATIVE:
+            return self._derivative(expr)
         positional = tuple(a for a in expr.arguments if not _is_named(a))
         typed = self._children(replace(expr, arguments=positional))
         row = {MATMUL.name: ops.MATMUL, TRANSPOSE.name: ops.TRANSPOSE}.get(name) or ops.find(name)
@@ -287,6 +294,25 @@ class Resolver:
         attributes = tuple(sorted((key, n.value) for key, n in chosen.items() if n is not None))
         return self._shaped(Call(row, tuple(t.expr for t in typed), attributes, expr.span), typed)
 
+    def _derivative(self, expr: Call) -> Typed | None:
+        """`derivative(f, x)`: the formula of ∂f/∂x, over the nodes that are made by now."""
+        if len(expr.arguments) != 2 or any(_is_named(a) for a in expr.arguments):
+            self.reporter.error(
+                "`derivative` takes a number and a name", expr.span, hint="for example derivative(f, x)"
+            )
+            return None
+        of, wrt = (self.resolve(a) for a in expr.arguments)
+        if of is None or wrt is None:
+            return None
+        if of.shape:
+            self.reporter.error(f"only a number has a derivative here, not {spoken(of.shape)}", of.expr.span)
+            return None
+        if not isinstance(wrt.expr, Symbol | Element):
+            self.reporter.error("a derivative is taken by a name", wrt.expr.span, hint="give the formula a name")
+            return None
+        data = [datum.symbol for datum in self.scope.data.values()]
+        return Typed(total(of.expr, wrt.expr, self.nodes, data), wrt.shape)
+
     def row(self, function: Function) -> Operation | None:
         """The row of one of the author's functions, if it acts on each entry."""
         name = canonical(function.name.text)
@@ -301,8 +327,7 @@ class Resolver:
     def activation(self, name: str) -> Operation | None:
         """The author's function of one number by that name."""
         function = self.functions.get(canonical(name))
-        row = self.row(function) if function is not None and len(function.inputs) == 1 else None
-        return row
+        return self.row(function) if function is not None and len(function.inputs) == 1 else None
 
     def _unknown_function(self, name: str, expr: Call) -> None:
         folded = name.casefold()

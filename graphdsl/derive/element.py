@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import assert_never
 
@@ -28,7 +29,7 @@ from graphdsl.expr import (
     with_children,
 )
 from graphdsl.names import entry_key, indexed
-from graphdsl.numbers import Shape, flat_index
+from graphdsl.numbers import Shape, flat_index, indices
 
 
 def element(expr: Expr, index: Shape) -> Expr:
@@ -78,6 +79,11 @@ def part(symbol: Symbol, index: Shape) -> Symbol:
     if symbol.parts is not None:
         return symbol.parts[flat_index(symbol.shape, index)]
     return Symbol(entry_key(symbol.key, index), (), indexed(symbol.ink, index))
+
+
+def entry_symbols(symbol: Symbol) -> Iterator[Symbol]:
+    """The named scalars of a tensor, row by row; a scalar is its own."""
+    return (part(symbol, index) for index in indices(symbol.shape)) if symbol.shape else iter((symbol,))
 
 
 def expanded(expr: Expr) -> Expr:

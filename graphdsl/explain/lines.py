@@ -106,10 +106,10 @@ class Lines:
 
     def uses(self, objective: str, key: str) -> list[str]:
         """The entries that use this one and reach the objective, in the order of the graph."""
-        gradients = self.at.sample.gradients[objective]
-        order = list(self.at.graph.symbols)
-        used = [child for child in self.at.graph.entries.successors(key) if child in gradients]
-        return sorted(used, key=order.index)
+        graph = self.at.graph
+        reaching = graph.reaching(objective)
+        used = [child for child in graph.entries.successors(key) if child in reaching]
+        return sorted(used, key=graph.place.__getitem__)
 
     def _upstream_times_local(self, objective: str, use: str, key: str) -> Expr:
         """∂objective/∂use · (∂use/∂key worked out in symbols)."""
