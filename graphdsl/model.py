@@ -112,7 +112,7 @@ class Model:
     """What is to be computed. Nodes stand in an order in which each needs only what stands before it.
 
     overrides: values given for computed entries, by key. upstream: derivatives given, by (objective, entry).
-    sizes: where quantities are letters, the sizes that are letters too, with the number that stands in for each.
+    letters: the quantities that stay letters. sizes: if there are any, the sizes that are letters too, with what stands in for each.
     """
 
     source: Source
@@ -134,6 +134,7 @@ class Model:
     text: str = ""
     remarks: tuple[Remark, ...] = ()
     sizes: Mapping[str, int] | None = None
+    letters: frozenset[str] = frozenset()
     announcements: tuple[Diagnostic, ...] = field(default=())
 
 

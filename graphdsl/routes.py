@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
@@ -10,6 +11,7 @@ from graphdsl.derive.evaluate import broadcast, common_shape, evaluate
 from graphdsl.diagnostics import Diagnostic, Label, SpecError
 from graphdsl.expr import Call, Expr, children, symbols
 from graphdsl.graph import Graph, Op, entry_symbols
+from graphdsl.letters import formula_of, written_out
 from graphdsl.model import ExpectedNumber, Quantity
 from graphdsl.numbers import (
     PRECISION,
@@ -56,7 +58,46 @@ def compare(trace: Trace) -> Check:
     tally = _Tally()
     for round_ in trace.rounds if graph.model.objectives else ():
         _compare_round(graph, round_, places, tally)
+    if graph.model.letters:
+        _compare_letters(graph, tally)
     return Check(ROUTES, tally.compared, tally.skipped, sampled, tally.worst)
+
+
+DRAWS = 3
+"""Formulas are evaluated at so many random assignments of their letters."""
+
+
+def _compare_letters(graph: Graph, tally: _Tally) -> None:
+    """The formulas in letters alone against the backward pass."""
+    for draw in range(DRAWS):
+        arithmetic = Decimal50()
+        parameters = {q.symbol.key: _drawn(q, draw, graph.model.letters) for q in graph.model.quantities}
+        env = forward(graph, parameters, arithmetic)
+        values = {key: scalar(value) for key, value in _entries(graph, env).items()}
+        for objective in graph.model.objectives:
+            for key, gradient in _entries_of(backward(graph, objective.key, env, arithmetic), graph).items():
+                formula = formula_of(graph, objective.key, key)
+                for written in (formula, written_out(graph, formula)):
+                    if written is not None:
+                        found = evaluate(written, values, arithmetic).item
+                        tally.take(f"∂{objective.key}/∂{key} in letters", gradient, found)
+
+
+def _drawn(quantity: Quantity, draw: int, letters: frozenset[str]) -> Tensor[Num]:
+    if quantity.symbol.key not in letters:
+        return quantity.value
+    numbers = random.Random(f"{quantity.symbol.key} {draw}")
+    flat = tuple(Num(Decimal(numbers.randint(200, 1200)).scaleb(-3)) for _ in quantity.value.flat)
+    return Tensor(quantity.value.shape, flat)
+
+
+def _entries_of(gradients: Env, graph: Graph) -> dict[str, Num]:
+    found: dict[str, Num] = {}
+    for quantity in graph.model.quantities:
+        if quantity.symbol.key in gradients:
+            entries = zip(entry_symbols(quantity.symbol), gradients[quantity.symbol.key].flat, strict=True)
+            found |= {entry.key: value for entry, value in entries}
+    return found
 
 
 @dataclass(slots=True)

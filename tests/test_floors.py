@@ -25,7 +25,7 @@ FLOORS = (
     {"parse", "lex", "slips", "statements", "tables"},
     {"model", "check"},
     {"uses"},
-    {"graph"},
+    {"graph", "letters"},
     {"trace", "run", "routes"},
     {"phrases", "explain", "pieces", "network", "depict", "circuit", "views"},
     {"figures"},

@@ -109,6 +109,7 @@ def check(spec: Spec) -> Model:
         text="\n\n".join(s.text.text for s in spec.of(Words) if s.kind == "text"),
         remarks=remarks,
         sizes=sizes,
+        letters=frozenset(n.text for s in spec.of(Symbols) for d in s.declared for n in spread(d.names, reporter)),
         announcements=tuple(reporter.warnings),
     )
 

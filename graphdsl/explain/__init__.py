@@ -6,6 +6,7 @@ from graphdsl import __version__
 from graphdsl.diagram import Diagram
 from graphdsl.document import Block, Document, Figure, Inlines, Math, Paragraph, Section, Text
 from graphdsl.explain.front import conventions, given
+from graphdsl.explain.letters import in_letters
 from graphdsl.explain.lines import Lines
 from graphdsl.explain.order import Order
 from graphdsl.explain.passes import Passes
@@ -36,7 +37,8 @@ def explain(
     blocks += [] if diagram is None else [_figure(diagram, trace.graph, phrases)]
     blocks += [given(trace.graph, phrases), *tasks(trace.graph, phrases), conventions(trace.graph, phrases)]
     blocks += story.brief() if len(trace.graph.symbols) > MOST_ENTRIES else [*story.rounds(), *story.ending()]
-    blocks += answers(trace, story.first_pass(), phrases)
+    if not model.letters:
+        blocks += answers(trace, story.first_pass(), phrases)
     blocks += published(verdicts, trace.graph.symbols, phrases)
     return Document(
         title=model.title or phrases.words("untitled"),
@@ -65,7 +67,7 @@ class _Story:
 
     def first_pass(self) -> Pass:
         """The pass before any update."""
-        return Pass(self.graph, self.trace.rounds[0].samples[0], self.data)
+        return Pass(self.graph, self.trace.rounds[0].samples[0], self.data, bool(self.graph.model.letters))
 
     def rounds(self) -> list[Block]:
         """Every round in full, or the first two and the last."""
@@ -95,7 +97,7 @@ class _Story:
     def _passes(self, sample: Sample, number: int) -> Passes:
         changed = {e.key for q in self.graph.model.quantities if q.trained for e in entry_symbols(q.symbol)}
         known = self.data if number == 1 else self.data - changed
-        at = Pass(self.graph, sample, frozenset(known))
+        at = Pass(self.graph, sample, frozenset(known), bool(self.graph.model.letters))
         return Passes(Lines(at, self.phrases, number), self.order, self.colours, number == 1)
 
     def _part(self, anchor: str, title: Inlines, number: int, blocks: tuple[Block, ...]) -> Section:
@@ -126,6 +128,8 @@ class _Story:
 
     def ending(self) -> list[Block]:
         """The pass with the last parameters and the table of rounds; of a circuit, the table of results."""
+        if self.graph.model.letters:
+            return list(in_letters(self.graph, self.phrases))
         if self.trace.final is None:
             at = Pass(self.graph, self.trace.rounds[-1].samples[0], self.data)
             return [Section(self.phrases.say("results"), (results(at, self.phrases),), "results")]
@@ -179,7 +183,8 @@ def _colophon(model: Model, check: Check, phrases: Phrases) -> Inlines:
     if check.compared:
         routes = len(check.routes)
         difference = Math(numeral(Num(check.max_difference, not check.max_difference), ""))
-        words.append(phrases.say("colophon_check", compared=check.compared, routes=routes, difference=difference))
+        key = "colophon_letters" if model.letters else "colophon_check"
+        words.append(phrases.say(key, compared=check.compared, routes=routes, difference=difference))
     if check.skipped:
         key = "colophon_given" if model.overrides or model.upstream else "colophon_skipped"
         words.append(phrases.say(key, skipped=check.skipped))

@@ -57,11 +57,26 @@ def given(graph: Graph, phrases: Phrases) -> Note:
 
 def _data(model: Model, phrases: Phrases) -> Iterator[Item]:
     kinds = (("input", "input", "inputs"), ("target", "target", "targets"))
+    if model.letters:
+        yield Item(phrases.say("letters"), _letters(model))
     for kind, one, many in (*kinds, *_FURTHER_KINDS):
-        quantities = [q for q in model.quantities if q.kind == kind]
+        quantities = [q for q in model.quantities if q.kind == kind and q.symbol.key not in model.letters]
         if quantities:
             count = sum(len(q.value.flat) for q in quantities)
             yield Item(phrases.say(one if count == 1 else many), _values(quantities, phrases))
+
+
+def _letters(model: Model) -> Inlines:
+    """x, W ∈ ℝᵐˣⁿ: the quantities that stay letters, with their sizes."""
+    by_size = {size: letter for letter, size in (model.sizes or {}).items()}
+    words: list[Text | Math] = []
+    for quantity in (q for q in model.quantities if q.symbol.key in model.letters):
+        words += [Text(", ")] if words else []
+        words.append(Math(quantity.symbol))
+        if quantity.symbol.shape:
+            sizes = " × ".join(by_size.get(extent, str(extent)) for extent in quantity.symbol.shape)
+            words.append(Text(f" ({sizes})"))
+    return tuple(words)
 
 
 _FURTHER_KINDS = (
@@ -186,7 +201,8 @@ def conventions(graph: Graph, phrases: Phrases) -> Note:
         half = _has_half(graph.formula(model.loss.key))
         if half:
             words.append(phrases.say("loss_half", error=Math(graph.symbols[model.loss.key])))
-    words.append(_rounding(model, phrases))
+    if not model.letters:
+        words.append(_rounding(model, phrases))
     words += _kinks(graph, phrases)
     words += _shared(graph, phrases)
     if model.training is not None:

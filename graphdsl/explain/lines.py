@@ -59,6 +59,8 @@ class Lines:
                 equals(graph.symbols[key], self.at.value(key)), self.phrases.say("as_given"), f"{key}@{self.number}"
             )
         formula = graph.formula(key)
+        if self.at.letters:
+            return Line(equals(graph.symbols[key], formula), (), f"{key}@{self.number}")
         written = definition(formula)
         done = worked(written, self.at)
         members: list[Expr] = [graph.symbols[key]]
@@ -78,6 +80,9 @@ class Lines:
             return Line(equals(target, value), self.phrases.say("as_given"), f"d{objective}/d{key}@{self.number}")
         reached = [self._upstream_times_local(objective, use, key) for use in uses]
         short = add(*reached) if reached else Number(ONE.value * 0)
+        if self.at.letters:
+            rule = self._rule(objective, key, uses) if style.rule else []
+            return Line(chain([target, *rule, short]), (), f"d{objective}/d{key}@{self.number}")
         done = worked(short, self.at)
         members: list[Expr] = [target]
         if style.paths:

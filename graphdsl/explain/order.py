@@ -62,6 +62,22 @@ def asked(model: Model) -> list[str]:
     """The entries whose derivatives are asked for: what is trained, or what `wrt` says, or all data of a circuit."""
     if model.wrt:
         return [entry.key for symbol in model.wrt for entry in entry_symbols(symbol)]
+    if model.training is None and (wanted := _wanted_derivatives(model)):
+        return wanted
     trained = [q for q in model.quantities if q.trained] if model.loss else []
     chosen = trained or [q for q in model.quantities if q.kind != "target" or not model.loss]
     return [entry.key for q in chosen for entry in entry_symbols(q.symbol)]
+
+
+def _wanted_derivatives(model: Model) -> list[str]:
+    """The entries by which derivatives are asked for; none where all gradients are."""
+    asked_for = [wanted for task in model.tasks for wanted in task.wanted]
+    if any(wanted.what == "gradients" for wanted in asked_for):
+        return []
+    tensors = {q.symbol.key: q.symbol for q in model.quantities} | {n.symbol.key: n.symbol for n in model.nodes}
+    found: list[str] = []
+    for wanted in asked_for:
+        if wanted.wrt is not None:
+            symbol = tensors.get(wanted.wrt)
+            found += [wanted.wrt] if symbol is None else [entry.key for entry in entry_symbols(symbol)]
+    return list(dict.fromkeys(found))

@@ -35,11 +35,15 @@ PRODUCT = ""
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """One forward and backward pass as the page speaks of it: `given` holds the keys whose values are data."""
+    """One forward and backward pass as the page speaks of it: `given` holds the keys whose values are data.
+
+    In `letters` nothing has a value: the page says formulas only.
+    """
 
     graph: Graph
     sample: Sample
     given: frozenset[str]
+    letters: bool = False
 
     def value(self, key: str) -> Number:
         """The value of an entry as a numeral."""
