@@ -731,7 +731,7 @@ def _whole(expr: Expr) -> int | None:
     """The whole number that a numeral is."""
     if not isinstance(expr, Number) or expr.value != expr.value.to_integral_value():
         return None
-    return int(expr.value) if abs(expr.value) < 10**9 else None
+    return int(expr.value) if abs(expr.value) < 10**15 else None
 
 
 def _without_after(place: Expr) -> tuple[Expr, int | None]:

@@ -22,6 +22,7 @@ from graphdsl.numbers import Decimal50
 from graphdsl.parse import parse
 from graphdsl.routes import compare, verdicts
 from graphdsl.run import run
+from graphdsl.uses import load
 
 WRONG = sorted((Path(__file__).parent / "wrong").glob("*.spec"))
 SPECS = sorted((Path(__file__).parents[1] / "specs").rglob("*.spec"))
@@ -29,7 +30,7 @@ SPECS = sorted((Path(__file__).parents[1] / "specs").rglob("*.spec"))
 
 def solved(source: Source) -> None:
     """Everything that happens to a spec before its page is written."""
-    model = check(parse(source))
+    model = check(load(parse(source)))
     trace = run(build(model), Decimal50(model.display if model.carry == "displayed" else None))
     compare(trace)
     verdicts(trace)
@@ -49,7 +50,7 @@ def messages(text: str) -> list[str]:
 
 @pytest.mark.parametrize("path", WRONG, ids=lambda p: p.stem)
 def test_a_wrong_spec_is_answered_word_for_word(path: Path) -> None:
-    told = answer(Source(path.name, path.read_text("utf-8")))
+    told = answer(Source(path.name, path.read_text("utf-8"), path.parent))
     golden = path.with_suffix(".txt")
     if os.environ.get("ACCEPT"):
         golden.write_text(told, "utf-8")
@@ -62,7 +63,7 @@ def test_there_are_enough_of_them() -> None:
 
 @pytest.mark.parametrize("path", WRONG, ids=lambda p: p.stem)
 def test_every_message_points_and_speaks_plainly(path: Path) -> None:
-    told = answer(Source(path.name, path.read_text("utf-8")))
+    told = answer(Source(path.name, path.read_text("utf-8"), path.parent))
     for line in told.splitlines():
         assert len(line) < 200
         assert not re.search(

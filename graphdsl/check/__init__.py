@@ -51,8 +51,12 @@ def check(spec: Spec) -> Model:
         reporter.error("the spec says nothing", hint="a first line might be `input x = 2`")
     _refuse_later(spec, reporter)
     functions = declared_functions(spec.of(Function), reporter)
-    spec = replace(spec, statements=expand(spec.statements, reporter))
+    expanded = expand(spec.statements, reporter)
+    spec = replace(spec, statements=expanded.statements)
     scope = Scope(reporter)
+    for family in expanded.families:
+        scope.declare_family(family.name, family.members)
+    scope.declare_broken(expanded.broken, "node")
     resolver = Resolver(scope, functions)
     definitions = Definitions(scope, resolver)
     sizes = declare_symbols(spec.of(Symbols), scope, resolver)

@@ -62,15 +62,34 @@ DEEPEST_CALL = 20
 STACK = as_written("stack")
 
 
-def expand(statements: Iterable[Statement], reporter: Reporter) -> tuple[Statement, ...]:
+@dataclass(frozen=True, slots=True)
+class Family:
+    """A name whose members have equations: where the first stands, and what the members are called."""
+
+    name: Name
+    members: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Expanded:
+    """Statements without loops and modules; the families among them; names whose definition is wrong, which was reported."""
+
+    statements: tuple[Statement, ...]
+    families: tuple[Family, ...] = ()
+    broken: tuple[Name, ...] = ()
+
+
+def expand(statements: Iterable[Statement], reporter: Reporter) -> Expanded:
     """The same statements with every loop and module written out."""
     kept = tuple(s for s in statements if not isinstance(s, Use))
     if not any(isinstance(s, For | Assignment | Module) for s in kept) and not any(map(_has_over, kept)):
-        return kept
+        return Expanded(kept)
     expander = _Expander(reporter, {canonical(s.name.text): s for s in _modules(kept, reporter)})
     top = _Frame("", (), {}, {}, constants=_constants(kept))
     made = expander.block(tuple(s for s in kept if not isinstance(s, Module)), top)
-    return tuple(_with_instances(made))
+    first = {p.name.text: p.name for p in reversed(list(_places(kept))) if p.index}
+    families = (Family(name, tuple(expander.members.get(canonical(text), ()))) for text, name in first.items())
+    return Expanded(tuple(_with_instances(made)), tuple(families), tuple(expander.broken))
 
 
 def called(statements: Iterable[Statement]) -> dict[str, Span]:
@@ -156,6 +175,7 @@ class _Expander:
         self.parameters: set[str] = set()
         self.calls: dict[str, int] = {}
         self.members: dict[str, list[str]] = {}
+        self.broken: list[Name] = []
 
     # --- blocks
 
@@ -264,10 +284,7 @@ class _Expander:
         """A formula with its names replaced, its sums over an index written out, its family members named."""
         match expr:
             case Symbol():
-                found = _renamed(expr, env)
-                if isinstance(found, Symbol) and self._family(found.key, frame) is not None:
-                    self._bare_family(found, frame)
-                return found
+                return _renamed(expr, env)
             case Call() if expr.operation in OVER.values():
                 return self._over(expr, env, frame)
             case Call() if expr.operation is NAMED:
@@ -306,15 +323,6 @@ class _Expander:
                 hint="for example h[1], or h[s] in a loop",
             )
         return Symbol(_member(base.key, suffix, index), span=span)
-
-    def _bare_family(self, symbol: Symbol, frame: _Frame) -> None:
-        members = self.members.get(canonical(symbol.key), [])
-        first, last = (m.partition("[")[2].rstrip("]") for m in (members[0], members[-1])) if members else ("1", "3")
-        self.reporter.error(
-            f"`{symbol.key}` is a family: its members are {_few(members)}",
-            symbol.span,
-            hint=f"stack({symbol.key}[{first}..{last}]) makes one matrix of them",
-        )
 
     def _over(self, expr: Call, env: Mapping[str, Expr], frame: _Frame) -> Expr:
         """Σ or Π over an index, term by term."""
@@ -358,9 +366,6 @@ class _Expander:
                     for v in statement.values
                 )
                 return replace(statement, values=gave)
-            case Find():
-                found = (r for reference in statement.references for r in self._all_members(reference, frame))
-                return replace(statement, references=tuple(self._reference(r, frame) for r in found))
             case Note():
                 return replace(statement, reference=self._reference(statement.reference, frame))
             case Layer() | Init() | Train() | Options():
@@ -408,6 +413,9 @@ class _Expander:
             case Loss():
                 value, before = self._lifted(statement.value, statement.name.text if statement.name else "E", frame)
                 return [*before, replace(statement, value=value)]
+            case Find() if not frame.prefix:
+                found = (r for reference in statement.references for r in self._all_members(reference, frame))
+                return [replace(statement, references=tuple(self._reference(r, frame) for r in found))]
             case Declaration() if frame.prefix:
                 return list(self._own_quantities(statement, frame))
             case _ if frame.prefix and not isinstance(statement, For):
@@ -436,24 +444,36 @@ class _Expander:
         for target in statement.targets:
             if not all(isinstance(i, Number) and i.value == i.value.to_integral_value() for i in target.index):
                 self.reporter.error("the member of a family is chosen by whole numbers", target.span)
-                return []
+                return self._broken([(target.name.text, ink_of(target.name.text))])
         named = [self._named_target(target, frame) for target in statement.targets]
         value = statement.value
         module = self._callee(value, frame) if isinstance(value, Call) else None
         if isinstance(value, Call) and module is not None:
-            return self._called(statement, value, module, named, frame)
+            return self._reported(named, self._called, statement, value, module, named, frame)
         if len(statement.targets) > 1:
             self.reporter.error(
                 "only a module gives several values at once",
                 statement.span,
                 hint="write one equation for each name",
             )
-            return []
+            return self._broken(named)
         value, before = self._lifted(value, named[0][0], frame)
         (key, ink), place = named[0], statement.targets[0]
         plain = not frame.prefix and not place.index
         name = Name(key, place.name.span if plain else place.span)
         return [*before, Equation(name, value, statement.span, None if plain else ink, frame.call)]
+
+    def _broken(self, named: list[tuple[str, Ink]]) -> list[Statement]:
+        """What was wrong is defined no better, so that using it is no second mistake."""
+        self.broken += [Name(key, Span(0, 0)) for key, _ in named]
+        return []
+
+    def _reported(
+        self, named: list[tuple[str, Ink]], make: Callable[..., list[Statement]], *arguments: object
+    ) -> list[Statement]:
+        before = len(self.reporter.errors)
+        made = make(*arguments)
+        return self._broken(named) if len(self.reporter.errors) > before else made
 
     # --- modules
 
@@ -476,7 +496,8 @@ class _Expander:
             key = stem if self.calls[stem] == 1 else f"{stem}{self.calls[stem]}"
             place = Place(Name(key, node.span or Span(0, 0)), (), node.span or Span(0, 0))
             statement = Assignment((place,), node, node.span or Span(0, 0))
-            before.extend(self._called(statement, node, callee, [(key, Ink(module.name.text))], frame))
+            named = [(key, Ink(module.name.text))]
+            before.extend(self._reported(named, self._called, statement, node, callee, named, frame))
             return Symbol(key, span=node.span)
 
         return visit(expr), before
@@ -777,7 +798,7 @@ def _integer(expr: Expr, constants: Mapping[str, int]) -> int | None:
     """The whole number that an expression of numerals and constants is."""
     match expr:
         case Number():
-            return int(expr.value) if expr.value == expr.value.to_integral_value() and abs(expr.value) < 10**9 else None
+            return int(expr.value) if expr.value == expr.value.to_integral_value() and abs(expr.value) < 10**15 else None
         case Symbol():
             return constants.get(canonical(expr.key))
         case Sum() | Product():

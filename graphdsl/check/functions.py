@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import TypeVar
 
@@ -56,18 +57,21 @@ def declared_functions(statements: list[Function], reporter: Reporter) -> dict[s
     return found
 
 
-def _refuse_recursion(functions: Mapping[str, Function], reporter: Reporter) -> None:
-    for name, function in functions.items():
-        path = _circle(name, functions)
-        if path:
+def _refuse_recursion(functions: dict[str, Function], reporter: Reporter) -> None:
+    """A function that calls itself is told once, with the way, and then has no body."""
+    circles = {name: path for name in functions if (path := _circle(name, functions))}
+    told: set[str] = set()
+    for name, path in circles.items():
+        function = functions[name]
+        if name not in told:
+            told |= set(path)
             shown = " → ".join(f"`{n}`" for n in path)
             reporter.error(
                 f"the function `{function.name.text}` calls itself: {shown}",
                 function.name.span,
                 hint="a value from an earlier step is written with a loop: for s in 1..3 { h[s] = … }",
             )
-    if reporter.errors:
-        reporter.stop_if_errors()
+        functions[name] = replace(function, value=ZERO)
 
 
 def _circle(start: str, functions: Mapping[str, Function]) -> list[str]:

@@ -49,6 +49,7 @@ class Scope:
     data: dict[str, Datum] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
     clashing: set[str] = field(default_factory=set)
+    families: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def declare(self, text: str, kind: str, span: Span, expr: Expr | None = None) -> bool:
         """Enter a name; a second one of the same name is a mistake that points at both."""
@@ -82,6 +83,22 @@ class Scope:
             if canonical(name.text) not in self.names:
                 self.names[canonical(name.text)] = Meaning(name.text, kind, name.span)
 
+    def declare_family(self, name: Name, members: tuple[str, ...]) -> None:
+        """Enter a name that stands for no value itself: its members do."""
+        self.names[canonical(name.text)] = Meaning(name.text, "family", name.span)
+        self.families[canonical(name.text)] = members
+
+    def _refuse_bare_family(self, text: str, span: Span) -> None:
+        members = self.families[canonical(text)]
+        shown = members if len(members) <= 3 else (*members[:2], "…", members[-1])
+        named = ", ".join(m if m == "…" else f"`{m}`" for m in shown)
+        first, last = (m.partition("[")[2].rstrip("]") for m in (members[0], members[-1])) if members else ("1", "2")
+        self.reporter.error(
+            f"`{text}` is a family: it has no value itself, its members {named} have",
+            span,
+            hint=f"{text}[{last}] is one of them; stack({text}[{first}..{last}]) puts them together",
+        )
+
     def meaning(self, text: str) -> Meaning | None:
         """What a name stands for, or nothing."""
         return self.names.get(canonical(text))
@@ -98,6 +115,8 @@ class Scope:
                 or "declare it with `input`, `param` or `const`, or give it an equation",
             )
             return None
+        if meaning.kind == "family":
+            self._refuse_bare_family(text, span)
         self.used.add(canonical(text))
         return meaning.expr
 
