@@ -118,7 +118,8 @@ class Graph:
             parents = list(self.entries.predecessors(key))
             activates = len(parents) == 1 and self.is_argument(parents[0])
             below = max((found[parent] for parent in parents), default=0)
-            found[key] = 0 if key not in self.computed else below + (0 if activates else 1)
+            natural = 0 if key not in self.computed else below + (0 if activates else 1)
+            found[key] = max(natural, self.model.columns.get(key, 0))
         return found
 
     def is_argument(self, key: str) -> bool:

@@ -112,7 +112,8 @@ class Model:
     """What is to be computed. Nodes stand in an order in which each needs only what stands before it.
 
     overrides: values given for computed entries, by key. upstream: derivatives given, by (objective, entry).
-    letters: the quantities that stay letters. sizes: if there are any, the sizes that are letters too, with what stands in for each.
+    letters: the quantities that stay letters. columns: the column, from 1, of entries that are said to stand
+    beside each other. sizes: if there are letters, the sizes that are letters too, with what stands in for each.
     """
 
     source: Source
@@ -135,6 +136,7 @@ class Model:
     remarks: tuple[Remark, ...] = ()
     sizes: Mapping[str, int] | None = None
     letters: frozenset[str] = frozenset()
+    columns: Mapping[str, int] = field(default_factory=dict)
     announcements: tuple[Diagnostic, ...] = field(default=())
 
 

@@ -9,6 +9,7 @@ from graphdsl.check.definitions import Definitions
 from graphdsl.check.expand import expand
 from graphdsl.check.expectations import expectations
 from graphdsl.check.functions import declared_functions
+from graphdsl.check.columns import columns
 from graphdsl.check.questions import Questions, declare_given, given_values
 from graphdsl.check.resolve import Resolver
 from graphdsl.check.scope import Scope, article, spread
@@ -32,6 +33,7 @@ from graphdsl.syntax import (
     LateParam,
     Later,
     Layer,
+    Layers,
     Loss,
     Note,
     Options,
@@ -88,6 +90,7 @@ def check(spec: Spec) -> Model:
     tasks, remarks = questions.tasks(spec.of(Find)), questions.remarks(spec.of(Note))
     title, credit = _words(spec, "title", reporter), _words(spec, "source", reporter)
     _refuse_idle_targets(data, nodes, loss, bool(gradients), scope)
+    placed = columns(spec.of(Layers), nodes, scope, resolver)
     reporter.stop_if_errors()
     _announce_unused(data, nodes, scope)
     return Model(
@@ -113,6 +116,7 @@ def check(spec: Spec) -> Model:
         text="\n\n".join(s.text.text for s in spec.of(Words) if s.kind == "text"),
         remarks=remarks,
         sizes=sizes,
+        columns=placed,
         letters=frozenset(n.text for s in spec.of(Symbols) for d in s.declared for n in spread(d.names, reporter)),
         announcements=tuple(reporter.warnings),
     )
