@@ -42,7 +42,7 @@ def _part(at: str, drop: tuple[int, ...], *axes: tuple[int, ...]) -> dict[str, A
 PARTS: list[tuple[Shape, dict[str, Attribute]]] = [
     ((4,), _part("2..3", (), (2, 3))),
     ((3, 4), _part("1..2,3", (2,), (1, 2), (3,))),
-    ((3, 2), _part("[3, 1, 3]", (), (3, 1, 3), (1, 2))),
+    ((3, 2), _part("[3,1,3]", (), (3, 1, 3), (1, 2))),
     ((2, 2, 3), _part("2", (1,), (2,), (1, 2), (1, 2, 3))),
 ]
 PART_SHAPES: list[Shape] = [(2,), (2,), (3, 2), (2, 3)]

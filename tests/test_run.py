@@ -476,7 +476,7 @@ def test_gather_through_every_floor() -> None:
     rng = random.Random(3)
     table = vector("table", (4, 2), rng)
     picked = Symbol("g", (3, 2))
-    rows = ops.part_attributes("[3, 1, 3]", ((3, 1, 3), (1, 2)), ())
+    rows = ops.part_attributes("[3,1,3]", ((3, 1, 3), (1, 2)), ())
     graph = trial([table], [(picked, ops.call(ops.SLICE, table.symbol, **rows)), (Symbol("E"), weighted(picked))])
     env = forward(graph, {"table": table.value}, A)
     pulled = backward(graph, "E", env, A)["table"]

@@ -388,13 +388,22 @@ class Calls:
 
     def extent(self, asked: Asked) -> Typed | None:
         """size(x), rows(X), columns(X): known from the shape."""
-        typed = self._inputs(asked)
-        if not self._takes(asked, 1, 1) or self.options(asked, {}) is None or typed is None:
+        if not self._takes(asked, 1, 1) or self.options(asked, {}) is None:
             return None
-        count = SIZES[asked.name](typed[0].shape)
+        (x,) = asked.inputs
+        if isinstance(x, Symbol) and self.resolver.scope.meaning(x.key) is None:
+            hint = (
+                "it is told by `input`, `target`, `param` and `const`, or by an equation to those that follow from it"
+            )
+            self.reporter.error(f"the size of `{x.key}` is not known here", x.span, hint=hint)
+            return None
+        typed = self.resolver.resolve(x)
+        if typed is None:
+            return None
+        count = SIZES[asked.name](typed.shape)
         if count is None:
             self.reporter.error(
-                f"{spoken(typed[0].shape)} has no {asked.name}", asked.span, hint="`size` counts all entries"
+                f"{spoken(typed.shape)} has no {asked.name}", asked.span, hint="`size` counts all entries"
             )
             return None
         return Typed(Number(Decimal(count), span=asked.span), ())
@@ -417,9 +426,11 @@ class Calls:
         spread = bias.expr
         if bias.shape:
             if not filters or bias.shape != found.shape[:1]:
-                wanted = f"{found.shape[0]} biases" if filters else "one bias, a number"
+                several = f"each filter has its bias, a vector of {found.shape[0]}, or one number is for all"
                 self.reporter.error(
-                    f"here is {wanted}: one for each filter", bias.expr.span, f"this is {spoken(bias.shape)}"
+                    several if filters else "one filter has one bias, a number",
+                    bias.expr.span,
+                    f"this is {spoken(bias.shape)}",
                 )
                 return None
             by = "channel" if len(found.shape) == 3 else "row"
@@ -484,10 +495,13 @@ def _lanes(x: Typed, by: str) -> list[tuple[Expr, ...]]:
 
 
 def _position(row: int, column: int, columns: int) -> Expr:
-    """sin (odd columns) or cos (even ones) of position/10000^(2i/columns)."""
+    """sin (odd columns) or cos (even ones) of position/10000^(2i/columns); at position 0 that is 0 or 1."""
+    if row == 1:
+        return ZERO if column % 2 else ONE
     pair = (column - 1) // 2
-    below = Power(number(10_000), Quotient(number(2 * pair), number(columns))) if pair else ONE
-    angle = Quotient(number(row - 1), below) if pair and row > 1 else number(row - 1)
+    angle: Expr = number(row - 1)
+    if pair:
+        angle = Quotient(angle, Power(number(10_000), Quotient(number(2 * pair), number(columns))))
     return ops.call(ops.SIN if column % 2 else ops.COS, angle)
 
 

@@ -6,11 +6,12 @@ import random
 from dataclasses import replace
 from decimal import Decimal
 
+from graphdsl.check.calls import SIZES
 from graphdsl.check.resolve import Resolver
 from graphdsl.check.scope import Datum, Scope, counted, spread
 from graphdsl.derive.shape import spoken
 from graphdsl.diagnostics import Span, did_you_mean
-from graphdsl.expr import Array, Expr, Relation, Symbol
+from graphdsl.expr import Array, Call, Expr, Relation, Symbol, walk
 from graphdsl.model import Quantity
 from graphdsl.numbers import Num, Shape, Tensor, scalar, size
 from graphdsl.syntax import (
@@ -42,6 +43,12 @@ def declare_data(statement: Declaration, scope: Scope, resolver: Resolver) -> No
         declared = [replace(d, value=declared[-1].value) for d in declared]
     for d in declared:
         _declare_group(statement.kind, d, scope, resolver)
+
+
+def asks_for_sizes(statement: Declaration) -> bool:
+    """Whether a shape is told by that of another quantity: `param W[2, size(x)]`."""
+    parts = (part for d in statement.declared for extent in d.shape for part in walk(extent))
+    return any(isinstance(part, Call) and part.operation.name.casefold() in SIZES for part in parts)
 
 
 def _half_valued(declared: list[Declared], scope: Scope) -> None:

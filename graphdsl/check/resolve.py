@@ -341,7 +341,7 @@ def _as_said(chosen: Chosen) -> str:
         return str(chosen)
     first, last = chosen[0], chosen[-1]
     run = chosen == tuple(range(first, last + 1))
-    return f"{first}..{last}" if run else f"[{', '.join(map(str, chosen))}]"
+    return f"{first}..{last}" if run else f"[{','.join(map(str, chosen))}]"
 
 
 def _is_named(expr: Expr) -> bool:
@@ -350,6 +350,6 @@ def _is_named(expr: Expr) -> bool:
 
 def _not_entrywise(typed: tuple[Typed, ...], a: int, b: int) -> ShapeMistake:
     first, second = typed[a].shape, typed[b].shape
-    fits = first[-1] == second[0]
+    fits = max(len(first), len(second)) == 2 and first[-1] == second[0]
     hint = "the product of a matrix and a vector is written `@`" if fits else ""
     return ShapeMistake(f"`*` multiplies entry by entry: {spoken(first)} and {spoken(second)} do not fit", (a, b), hint)

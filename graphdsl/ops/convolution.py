@@ -245,7 +245,7 @@ def transposed_shape(row: Operation, shapes: tuple[Shape, ...], given: Attribute
     _check_kinds(x, kernel, places)
     if _filters(kernel, places) != (x[0] if len(x) > places else None):
         wanted, own = _filters(kernel, places), x[0] if len(x) > places else None
-        raise ShapeMistake(f"filters for {_spoken_channels(wanted)} meet {_spoken_channels(own)}", (0, 1))
+        raise ShapeMistake(f"these filters take {_spoken_channels(wanted)}, not {_spoken_channels(own)}", (0, 1))
     stride, padding = int_attribute(given, "stride"), int_attribute(given, "padding", 0)
     ends = tuple(
         (extent - 1) * stride + k - 2 * padding for extent, k in zip(x[-places:], kernel[-places:], strict=True)

@@ -82,7 +82,7 @@ def _users(shape: Shape, window: int, stride: int, padding: int) -> Places:
 
 
 MAX_POOL, MAX_POOL_BACK, MAX_POOL_PICK = extreme_rows(
-    "max_pool", FunctionNotation("maxpool"), MAX, _pooled_shape, _windows, POOLING
+    "max_pool", FunctionNotation("maxpool"), "unpool", MAX, _pooled_shape, _windows, POOLING
 )
 
 
@@ -133,7 +133,7 @@ AVG_POOL: Operation = Operation(
 )
 AVG_POOL_BACK: Operation = Operation(
     "avg_pool_back",
-    FunctionNotation("avgpoolback"),
+    FunctionNotation("avgunpool"),
     (1, 1),
     lambda shapes, given: shape_attribute(given),
     lambda args, given, out, upstream: (

@@ -28,16 +28,18 @@ from graphdsl.expr import (
     SubscriptedNotation,
     add,
     multiply,
+    negate,
     number,
     subtract,
 )
-from graphdsl.numbers import Arithmetic, Shape, Tensor, size
+from graphdsl.numbers import Arithmetic, Shape, Tensor, flat_index, size
 from graphdsl.ops.elementwise import EXP, HADAMARD, LN, MAX, MIN, POWER, SQRT, taken, taken_side
 from graphdsl.ops.rows import (
     BY,
     Places,
     call,
     entries_at,
+    entry,
     entry_at,
     inverted,
     lane_numbers,
@@ -263,6 +265,7 @@ def _is_taken(entries: list[Expr], at: int, row: Operation) -> tuple[Expr, ...]:
 def extreme_rows(
     name: str,
     notation: Notation,
+    way_back: str,
     row: Operation,
     shape: Callable[[tuple[Shape, ...], Attributes], Shape],
     places: PlacesOf,
@@ -317,7 +320,7 @@ def extreme_rows(
 
     back_row: Operation = Operation(
         f"{name}_back",
-        SubscriptedNotation(f"{name}back".replace("_", ""), "by"),
+        SubscriptedNotation(way_back, "by"),
         (2, 2),
         lambda shapes, given: shapes[1],
         lambda args, given, out, upstream: (call(pick_row, upstream, args[1], **given), None),
@@ -327,7 +330,7 @@ def extreme_rows(
     )
     pick_row: Operation = Operation(
         f"{name}_pick",
-        SubscriptedNotation(f"{name}pick".replace("_", ""), "by"),
+        SubscriptedNotation(f"{way_back}pick", "by"),
         (2, 2),
         lambda shapes, given: shape(shapes[1:], given),
         lambda args, given, out, upstream: (call(back_row, upstream, args[1], **given), None),
@@ -354,6 +357,7 @@ def _extreme_lanes(name: str, row: Operation) -> tuple[Operation, Operation, Ope
     return extreme_rows(
         f"{name}_of",
         SubscriptedNotation(name, "by"),
+        f"un{name}",
         row,
         lambda shapes, given: lane_shape(shapes[0], _by(given)),
         lambda shape, given: lanes(shape, _by(given)),
@@ -479,6 +483,28 @@ def _log_softmax_pullbacks(
     return (_by_base(found, _base(given)),)
 
 
+def _of_one_lane(out: Expr, given: Attributes, index: Shape, wrt: Shape) -> bool:
+    numbers, shape = lane_numbers(shape_of(out), _by(given)), shape_of(out)
+    return numbers[flat_index(shape, index)] == numbers[flat_index(shape, wrt)]
+
+
+def _softmax_slope(out: Expr, given: Attributes, index: Shape, wrt: Shape) -> Expr:
+    """pᵢ(1 − pᵢ), and −pᵢpⱼ."""
+    if not _of_one_lane(out, given, index, wrt):
+        return ZERO
+    own, other = (entry(out, *map(number, i)) for i in (index, wrt))
+    found = multiply(own, subtract(ONE, own)) if index == wrt else negate(multiply(own, other))
+    return _by_base(found, _base(given))
+
+
+def _log_softmax_slope(out: Expr, given: Attributes, index: Shape, wrt: Shape) -> Expr:
+    """1 − e^lᵢ, and −e^lⱼ."""
+    if not _of_one_lane(out, given, index, wrt):
+        return ZERO
+    share = call(EXP, entry(out, *map(number, wrt)))
+    return _by_base(subtract(ONE, share) if index == wrt else negate(share), _base(given))
+
+
 SOFTMAX: Operation = Operation(
     "softmax",
     SubscriptedNotation("softmax", "by"),
@@ -490,6 +516,7 @@ SOFTMAX: Operation = Operation(
     attributes=("by", "base"),
     source="Bridle 1990",
     options={"by": BY, "base": Option("number"), "temperature": Option("number")},
+    entry_slope=_softmax_slope,
 )
 LOG_SOFTMAX: Operation = Operation(
     "log_softmax",
@@ -501,6 +528,7 @@ LOG_SOFTMAX: Operation = Operation(
     element=_log_softmax_element,
     attributes=("by", "base"),
     options={"by": BY, "base": Option("number"), "temperature": Option("number")},
+    entry_slope=_log_softmax_slope,
 )
 LOGSUMEXP: Operation = _reduction(
     "logsumexp",

@@ -262,7 +262,7 @@ class Printer(ABC):
             case SubscriptedNotation(name, attribute):
                 subscript = str(dict(call.attributes).get(attribute, ""))
                 if not name:
-                    return Piece(self.entry(self.within(arguments[0], ATOM), (self.words(subscript),)), ATOM)
+                    return self.part(arguments[0], self.words(subscript))
                 return Piece(self.function(name, 0, subscript, self._listed(arguments)), ATOM)
             case PrefixNotation(sign, precedence):
                 return Piece(self.sign(sign) + self.within(arguments[0], precedence), precedence)
@@ -285,6 +285,12 @@ class Printer(ABC):
                 return Piece(f"{large} {self.within(arguments[0], PRODUCT)}", BIG)
             case unknown:
                 assert_never(unknown)
+
+    def part(self, of: Expr, which: str) -> Piece:
+        """A part of an array: which one joins the subscript of its name."""
+        if isinstance(of, Symbol):
+            return Piece(self.name(of.ink, (which,)), POWER if of.ink.sup else ATOM)
+        return Piece(self.entry(self.within(of, ATOM), (which,)), ATOM)
 
     def _marked_by(self, text: str, call: Call, attribute: str) -> str:
         """With an attribute of the call as a subscript, if it is set."""
