@@ -274,7 +274,7 @@ ShapeRule = Callable[[tuple[Shape, ...], Attributes], Shape]
 Formula = Callable[[tuple[Expr, ...], Attributes], Expr]
 Pullbacks = Callable[[tuple[Expr, ...], Attributes, Expr, Expr], tuple["Expr | None", ...]]
 ElementRule = Callable[[tuple[Expr, ...], Attributes, tuple[Expr, ...]], Expr]
-EntrySlope = Callable[[Expr, Attributes, tuple[int, ...], tuple[int, ...]], Expr]
+EntrySlope = Callable[[Expr, Attributes, Expr, tuple[int, ...], tuple[int, ...]], Expr]
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,8 +308,8 @@ class Operation:
     element: (arguments, attributes, index) -> that entry of the output as a scalar expression; elementwise rows
         have none, they act on the entries.
     sides: where its kinks are, for an operation that is not smooth; not elementwise, it looks at whole arguments.
-    entry_slope: (output, attributes, index, index) -> ∂ that entry of the output / ∂ that entry of the only argument, in
-        terms of the output, where this is plainer than the derivative of the entry's expression.
+    entry_slope: (argument, attributes, output, index, index) -> ∂ that entry of the output / ∂ that entry of the only
+        argument, in terms of the output, where this is plainer than the derivative of the entry's expression.
     attributes: all that it reads; those that a spec may set are numbers, unless `options` says more of them.
     """
 

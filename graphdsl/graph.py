@@ -105,7 +105,7 @@ class Graph:
         match node.formula:
             case Call(Operation(entry_slope=slope), (Symbol() as of,), attributes) if slope is not None:
                 places = {part(of, i).key: i for i in indices(of.shape)}
-                found = slope(node.symbol, dict(attributes), index, places[parent])
+                found = slope(of, dict(attributes), node.symbol, index, places[parent])
                 return simplify(expanded(found))
             case _:
                 return None

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import random
 from decimal import Decimal
+from itertools import product
 from typing import Any
 
 import pytest
 from row_trials import POSITIVE, TORCH, called, every_trial
 
 from graphdsl import ops
+from graphdsl.derive.derivative import derivative
 from graphdsl.derive.evaluate import evaluate
 from graphdsl.derive.shape import shape_of
 from graphdsl.diagnostics import Source, Span
-from graphdsl.expr import Attribute, Element, Expr, Operation, Symbol, add, multiply, number
-from graphdsl.graph import Graph, build
+from graphdsl.expr import ONE, Attribute, Element, Expr, Operation, Symbol, add, multiply, number, symbols
+from graphdsl.graph import Graph, build, entry_symbols
 from graphdsl.model import Model, Node, Quantity
-from graphdsl.numbers import Decimal50, Display, Num, Shape, Tensor, indices, size
+from graphdsl.numbers import Decimal50, Display, Num, Shape, Tensor, indices, scalar, size
 from graphdsl.routes import compare
 from graphdsl.run import backward, forward, run
 
@@ -112,3 +114,24 @@ def test_pullbacks_have_pullbacks(row: Operation, shapes: tuple[Shape, ...], giv
         if pulled is not None and not row.elementwise:
             assert shape_of(pulled) == name.shape
             assert evaluate(pulled, values, A).shape == name.shape
+
+
+SLOPED = [(row, shapes, given) for row, shapes, given in every_trial() if row.entry_slope]
+
+
+@pytest.mark.parametrize(("row", "shapes", "given"), SLOPED, ids=called)
+def test_slopes_of_entries_agree_with_derivatives(
+    row: Operation, shapes: tuple[Shape, ...], given: dict[str, Attribute]
+) -> None:
+    """What a row says in terms of its output is the derivative of its entries' expressions."""
+    graph, quantities = trial(row, shapes, given)
+    env = {key: scalar(value) for key, value in run(graph, A).rounds[0].samples[0].values.items()}
+    for child, parent in product(
+        (k for k in graph.computed if k != "E"), (e.key for e in entry_symbols(quantities[0].symbol))
+    ):
+        plain = derivative(graph.formula(child), parent)
+        own = graph.local(child, parent)
+        a, b = (evaluate(x, env, A).item.value for x in (own, plain))
+        assert abs(a - b) < Decimal("1e-40")
+        if parent in symbols(graph.formula(child)) and plain != ONE:
+            assert own != plain

@@ -15,6 +15,7 @@ from graphdsl.expr import (
     BigOperatorNotation,
     Compute,
     ElementRule,
+    EntrySlope,
     Expr,
     FencesNotation,
     Notation,
@@ -95,6 +96,7 @@ def _reduction(
     of_entries: Callable[[list[Expr]], Expr],
     gradient: Callable[[Expr, Attributes, Expr, Expr], Expr],
     source: str = "",
+    slope: EntrySlope | None = None,
 ) -> Operation:
     return Operation(
         name,
@@ -107,6 +109,7 @@ def _reduction(
         attributes=("by",),
         source=source,
         options={"by": BY},
+        entry_slope=slope,
     )
 
 
@@ -216,6 +219,18 @@ def _std_of(arithmetic: Arithmetic[N], lane: Sequence[N]) -> N:
     return arithmetic.function("sqrt", _variance_of(arithmetic, lane))
 
 
+def _in_lane(slope: Callable[[Expr, Expr], Expr]) -> EntrySlope:
+    """∂number of a lane/∂entry of it, from both; 0 for an entry of another lane."""
+
+    def of_entries(x: Expr, given: Attributes, out: Expr, index: Shape, wrt: Shape) -> Expr:
+        shape, place = shape_of(x), flat_index(shape_of(x), wrt)
+        if lane_numbers(shape, _by(given))[place] != flat_index(shape_of(out), index):
+            return ZERO
+        return slope(entry_at(x, place), entry(out, *map(number, index)) if index else out)
+
+    return of_entries
+
+
 VARIANCE: Operation = _reduction(
     "variance",
     SubscriptedNotation("var", "by"),
@@ -243,6 +258,7 @@ NORM: Operation = _reduction(
     lambda entries: call(SQRT, add(*(Power(x, number(2)) for x in entries))),
     lambda x, given, out, upstream: _times(spread(Quotient(upstream, out), x, given), x),
     source="Euclidean",
+    slope=_in_lane(lambda x, out: Quotient(x, out)),
 )
 
 
@@ -488,7 +504,7 @@ def _of_one_lane(out: Expr, given: Attributes, index: Shape, wrt: Shape) -> bool
     return numbers[flat_index(shape, index)] == numbers[flat_index(shape, wrt)]
 
 
-def _softmax_slope(out: Expr, given: Attributes, index: Shape, wrt: Shape) -> Expr:
+def _softmax_slope(x: Expr, given: Attributes, out: Expr, index: Shape, wrt: Shape) -> Expr:
     """pᵢ(1 − pᵢ), and −pᵢpⱼ."""
     if not _of_one_lane(out, given, index, wrt):
         return ZERO
@@ -497,7 +513,7 @@ def _softmax_slope(out: Expr, given: Attributes, index: Shape, wrt: Shape) -> Ex
     return _by_base(found, _base(given))
 
 
-def _log_softmax_slope(out: Expr, given: Attributes, index: Shape, wrt: Shape) -> Expr:
+def _log_softmax_slope(x: Expr, given: Attributes, out: Expr, index: Shape, wrt: Shape) -> Expr:
     """1 − e^lᵢ, and −e^lⱼ."""
     if not _of_one_lane(out, given, index, wrt):
         return ZERO
@@ -538,4 +554,5 @@ LOGSUMEXP: Operation = _reduction(
     lambda x, given, out, upstream: _times(
         spread(upstream, x, given), call(SOFTMAX, x, **_said(given)) if shape_of(x) else ONE
     ),
+    slope=_in_lane(lambda x, out: call(EXP, subtract(x, out))),
 )
