@@ -471,6 +471,11 @@ def symbols(expr: Expr) -> dict[str, Symbol]:
     return found
 
 
+def mentions(expr: Expr, name: str) -> bool:
+    """Whether a name occurs."""
+    return any(isinstance(node, Symbol) and node.key == name for node in walk(expr))
+
+
 def has_names(expr: Expr) -> bool:
     """Whether any name occurs, so that the expression is not of numerals only."""
     return any(isinstance(node, Symbol | Partial) for node in walk(expr))

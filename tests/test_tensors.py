@@ -323,8 +323,8 @@ def test_large_images_are_quick() -> None:
         "input X[28, 28] = 0.5\nparam K = [1, 2, 3; 4, 5, 6; 7, 8, 9]\nC = conv2d(X, K)\nf = sum(C)\ngradient f wrt K\n"
     )
     graph = graph_of(text)
-    before = time.perf_counter()
+    before = time.process_time()
     run(graph, A)
     for key in graph.computed:
         graph.formula(key)
-    assert time.perf_counter() - before < 2
+    assert time.process_time() - before < 2
