@@ -209,10 +209,12 @@ class RadicalNotation:
 
 @dataclass(frozen=True, slots=True)
 class FencesNotation:
-    """The arguments between fences, as |x| or ‖x‖."""
+    """The arguments between fences, as |x| or ‖x‖; an attribute that is set is a subscript behind them."""
 
     left: str
     right: str
+    separator: str = ","
+    attribute: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +227,7 @@ class SuperscriptNotation:
 
 @dataclass(frozen=True, slots=True)
 class SubscriptedNotation:
-    """name with an attribute as its subscript: softmax over rows, a logarithm with its base."""
+    """name with an attribute as its subscript: softmax over rows, a logarithm with its base; a part of X has no name."""
 
     name: str
     attribute: str
@@ -233,9 +235,10 @@ class SubscriptedNotation:
 
 @dataclass(frozen=True, slots=True)
 class BigOperatorNotation:
-    """A large sign before its argument, the index beneath."""
+    """A large sign before its argument; an attribute that is set stands beneath."""
 
     sign: str
+    attribute: str = ""
 
 
 Notation = (
@@ -271,6 +274,16 @@ ShapeRule = Callable[[tuple[Shape, ...], Attributes], Shape]
 Formula = Callable[[tuple[Expr, ...], Attributes], Expr]
 Pullbacks = Callable[[tuple[Expr, ...], Attributes, Expr, Expr], tuple["Expr | None", ...]]
 ElementRule = Callable[[tuple[Expr, ...], Attributes, tuple[Expr, ...]], Expr]
+EntrySlope = Callable[[Expr, Attributes, Expr, tuple[int, ...], tuple[int, ...]], Expr]
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """What a call may say by name: a number, a whole number from `least` on, one of some words, or true and false."""
+
+    kind: Literal["number", "whole", "word", "flag"]
+    words: tuple[str, ...] = ()
+    least: int = 1
 
 
 class ShapeMistake(Exception):
@@ -294,7 +307,10 @@ class Operation:
         over the output's entries; None where it does not depend on that argument.
     element: (arguments, attributes, index) -> that entry of the output as a scalar expression; elementwise rows
         have none, they act on the entries.
-    sides: where its kinks are, for an operation that is not smooth.
+    sides: where its kinks are, for an operation that is not smooth; not elementwise, it looks at whole arguments.
+    entry_slope: (argument, attributes, output, index, index) -> ∂ that entry of the output / ∂ that entry of the only
+        argument, in terms of the output, where this is plainer than the derivative of the entry's expression.
+    attributes: all that it reads; those that a spec may set are numbers, unless `options` says more of them.
     """
 
     name: str
@@ -309,6 +325,8 @@ class Operation:
     elementwise: bool = False
     attributes: tuple[str, ...] = ()
     source: str = ""
+    options: Mapping[str, Option] = field(default_factory=dict)
+    entry_slope: EntrySlope | None = None
 
     def __repr__(self) -> str:
         return f"<{self.name}>"
@@ -451,6 +469,11 @@ def symbols(expr: Expr) -> dict[str, Symbol]:
         if isinstance(node, Symbol) and node.key not in bound:
             found.setdefault(node.key, node)
     return found
+
+
+def mentions(expr: Expr, name: str) -> bool:
+    """Whether a name occurs."""
+    return any(isinstance(node, Symbol) and node.key == name for node in walk(expr))
 
 
 def has_names(expr: Expr) -> bool:

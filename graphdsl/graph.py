@@ -12,8 +12,9 @@ from graphdsl.derive.derivative import derivative
 from graphdsl.derive.element import element, expanded, part
 from graphdsl.derive.element import entry_symbols as entry_symbols
 from graphdsl.derive.shape import shape_of
+from graphdsl.derive.simplify import simplify
 from graphdsl.diagnostics import Diagnostic, Label, Span
-from graphdsl.expr import Expr, IndexedSum, Number, Sum, Symbol, children, symbols, walk, with_children
+from graphdsl.expr import Call, Expr, IndexedSum, Number, Operation, Sum, Symbol, children, symbols, walk, with_children
 from graphdsl.model import Model, Node
 from graphdsl.numbers import indices, size
 
@@ -94,8 +95,20 @@ class Graph:
     def local(self, child: str, parent: str) -> Expr:
         """∂child/∂parent of the child's formula as it stands, in terms of its output where that is simpler."""
         if (child, parent) not in self._locals:
-            self._locals[child, parent] = derivative(self.formula(child), parent, self.symbols[child])
+            own = self._by_output(child, parent)
+            self._locals[child, parent] = own or derivative(self.formula(child), parent, self.symbols[child])
         return self._locals[child, parent]
+
+    def _by_output(self, child: str, parent: str) -> Expr | None:
+        """The derivative that a row gives in terms of its output's entries: p₁(1 − p₁) of a softmax."""
+        node, index = self.computed[child]
+        match node.formula:
+            case Call(Operation(entry_slope=slope), (Symbol() as of,), attributes) if slope is not None:
+                places = {part(of, i).key: i for i in indices(of.shape)}
+                found = slope(of, dict(attributes), node.symbol, index, places[parent])
+                return simplify(expanded(found))
+            case _:
+                return None
 
     @cached_property
     def place(self) -> dict[str, int]:

@@ -284,6 +284,11 @@ def _relation(expr: Relation) -> Runs:
     return tuple(runs)
 
 
+def _said(call: Call, attribute: str) -> Runs:
+    """An attribute of the call as a subscript, if it is set."""
+    return _script(str(dict(call.attributes).get(attribute, "")), _LOWERED)
+
+
 def _call(call: Call) -> Runs:
     arguments = call.arguments
     match call.operation.notation:
@@ -297,18 +302,19 @@ def _call(call: Call) -> Runs:
             return _joined(arguments, "/", _POWER)
         case RadicalNotation():
             return (Run("√"), *_inner(arguments[0], _ATOM))
-        case FencesNotation(left, right):
-            return (Run(left), *_joined(arguments, ", "), Run(right))
+        case FencesNotation(left, right, separator, attribute):
+            return (Run(left), *_joined(arguments, f"{separator} "), Run(right), *_said(call, attribute))
         case SuperscriptNotation(base, mark) if base:
             return (*_words(base), *_raised(_letters(arguments[0])))
         case SuperscriptNotation(_, mark) if mark:
             return (*_inner(arguments[0], _ATOM), *_raised((Run(mark),)))
         case SuperscriptNotation():
             return (*_inner(arguments[0], _ATOM), *_raised(_letters(arguments[1])))
+        case SubscriptedNotation("", attribute):
+            return (*_inner(arguments[0], _ATOM), *_said(call, attribute))
         case SubscriptedNotation(name, attribute):
-            sub = str(dict(call.attributes).get(attribute, ""))
-            return (Run(name), *_script(sub, _LOWERED), Run("("), *_joined(arguments, ", "), Run(")"))
-        case BigOperatorNotation(sign):
-            return (Run(sign + " "), *_joined(arguments, ", ", _PRODUCT))
+            return (Run(name), *_said(call, attribute), Run("("), *_joined(arguments, ", "), Run(")"))
+        case BigOperatorNotation(sign, attribute):
+            return (Run(sign), *_said(call, attribute), Run(" "), *_joined(arguments, ", ", _PRODUCT))
         case notation:
             assert_never(notation)

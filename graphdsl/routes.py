@@ -286,6 +286,9 @@ def sides_of(expr: Expr, env: Mapping[str, Tensor[Num]], arithmetic: Decimal50) 
     if not isinstance(expr, Call) or expr.operation.sides is None:
         return
     arguments = tuple(evaluate(child, env, arithmetic) for child in children(expr))
+    if not expr.operation.elementwise:
+        yield from expr.operation.sides(arithmetic, arguments, dict(expr.attributes))
+        return
     shape = common_shape(arguments)
     spread = [broadcast(a, shape).flat for a in arguments]
     for entry in zip(*spread, strict=True):

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from graphdsl.check.data import declare_data, declare_symbols, fill_initial_values, quantities
+from graphdsl.check.data import (
+    asks_for_sizes,
+    declare_data,
+    declare_symbols,
+    fill_initial_values,
+    quantities,
+)
 from graphdsl.check.definitions import Definitions
 from graphdsl.check.expand import expand
 from graphdsl.check.expectations import expectations
@@ -38,6 +44,7 @@ from graphdsl.syntax import (
     Note,
     Options,
     Spec,
+    Statement,
     Symbols,
     Train,
     Words,
@@ -62,7 +69,7 @@ def check(spec: Spec) -> Model:
     resolver = Resolver(scope, functions)
     definitions = Definitions(scope, resolver)
     sizes = declare_symbols(spec.of(Symbols), scope, resolver)
-    for declaration in spec.statements:
+    for declaration in _sizes_known(spec):
         match declaration:
             case Declaration():
                 declare_data(declaration, scope, resolver)
@@ -70,6 +77,7 @@ def check(spec: Spec) -> Model:
                 definitions.enter(declaration)
             case _:
                 pass
+    scope.data = dict(sorted(scope.data.items(), key=lambda item: item[1].span.start))
     overrides = declare_given(spec.of(Given), _defined(spec), scope, resolver)
     nodes = given_values(overrides, definitions.nodes(), scope, resolver)
     loss, ascent = _loss(spec, definitions, reporter)
@@ -120,6 +128,11 @@ def check(spec: Spec) -> Model:
         letters=frozenset(n.text for s in spec.of(Symbols) for d in s.declared for n in spread(d.names, reporter)),
         announcements=tuple(reporter.warnings),
     )
+
+
+def _sizes_known(spec: Spec) -> list[Statement]:
+    """The statements, with the declarations that ask for the size of another after all others."""
+    return sorted(spec.statements, key=lambda s: isinstance(s, Declaration) and asks_for_sizes(s))
 
 
 def _refuse_later(spec: Spec, reporter: Reporter) -> None:

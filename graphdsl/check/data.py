@@ -6,11 +6,12 @@ import random
 from dataclasses import replace
 from decimal import Decimal
 
+from graphdsl.check.calls import SIZES
 from graphdsl.check.resolve import Resolver
 from graphdsl.check.scope import Datum, Scope, counted, spread
 from graphdsl.derive.shape import spoken
 from graphdsl.diagnostics import Span, did_you_mean
-from graphdsl.expr import Array, Expr, Relation, Symbol
+from graphdsl.expr import Array, Call, Expr, Relation, Symbol, walk
 from graphdsl.model import Quantity
 from graphdsl.numbers import Num, Shape, Tensor, scalar, size
 from graphdsl.syntax import (
@@ -42,6 +43,12 @@ def declare_data(statement: Declaration, scope: Scope, resolver: Resolver) -> No
         declared = [replace(d, value=declared[-1].value) for d in declared]
     for d in declared:
         _declare_group(statement.kind, d, scope, resolver)
+
+
+def asks_for_sizes(statement: Declaration) -> bool:
+    """Whether a shape is told by that of another quantity: `param W[2, size(x)]`."""
+    parts = (part for d in statement.declared for extent in d.shape for part in walk(extent))
+    return any(isinstance(part, Call) and part.operation.name.casefold() in SIZES for part in parts)
 
 
 def _half_valued(declared: list[Declared], scope: Scope) -> None:
@@ -138,12 +145,13 @@ def declare_late(statement: LateParam, scope: Scope, resolver: Resolver) -> bool
         value = resolver.constant(statement.value)
         if value is None:
             return False
-        if value.shape and statement.shape and value.shape != shape:
+        fills_rows = len(value.shape) == 1 and size(value.shape) == size(shape)
+        if value.shape and statement.shape and value.shape != shape and not fills_rows:
             scope.reporter.error(
                 f"`{name.text}` is {spoken(shape)}, but its value is {spoken(value.shape)}", statement.value.span
             )
             return False
-        shape = value.shape or shape
+        shape = shape if statement.shape else value.shape
         value = Tensor(shape, value.flat * (size(shape) // len(value.flat)))
     symbol = Symbol(name.text, shape, statement.ink)
     role = "weights" if len(shape) > 1 else "biases"
@@ -152,7 +160,7 @@ def declare_late(statement: LateParam, scope: Scope, resolver: Resolver) -> bool
     return True
 
 
-SIZES = (3, 2, 4, 5, 6, 7)
+STAND_INS = (3, 2, 4, 5, 6, 7)
 """What stands in for sizes that are letters, in their order: all different, so that shapes that do not fit show."""
 
 
@@ -176,7 +184,7 @@ def declare_symbols(statements: list[Symbols], scope: Scope, resolver: Resolver)
 
 def _extent(extent: Expr, sizes: dict[str, int], resolver: Resolver) -> int:
     if isinstance(extent, Symbol):
-        return sizes.setdefault(extent.key, SIZES[len(sizes) % len(SIZES)])
+        return sizes.setdefault(extent.key, STAND_INS[len(sizes) % len(STAND_INS)])
     value = resolver.single(extent)
     return int(value.value) if value is not None and value.value >= 1 else 1
 

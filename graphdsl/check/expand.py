@@ -798,7 +798,9 @@ def _integer(expr: Expr, constants: Mapping[str, int]) -> int | None:
     """The whole number that an expression of numerals and constants is."""
     match expr:
         case Number():
-            return int(expr.value) if expr.value == expr.value.to_integral_value() and abs(expr.value) < 10**15 else None
+            return (
+                int(expr.value) if expr.value == expr.value.to_integral_value() and abs(expr.value) < 10**15 else None
+            )
         case Symbol():
             return constants.get(canonical(expr.key))
         case Sum() | Product():

@@ -115,6 +115,7 @@ class Printer(ABC):
     dot = f" {DOT} "
     beside = ""
     comma = ", "
+    semicolon = "; "
 
     def formula(self, expr: Expr) -> str:
         """An expression in its place, outside of any brackets."""
@@ -156,7 +157,7 @@ class Printer(ABC):
             case Cases():
                 return self.cases(tuple(self._branches(expr)))
             case Array():
-                return Piece(self.array([self.formula(entry) for entry in expr.entries], expr.shape), ATOM)
+                return Piece(self.written_array([self.formula(entry) for entry in expr.entries], expr.shape), ATOM)
             case Partial():
                 return self.partial(expr)
             case Relation():
@@ -237,6 +238,14 @@ class Printer(ABC):
         first = self.formula(chain.members[0])
         return first + "".join(self.operator(sign) + self.formula(m) for sign, m in self.members(chain))
 
+    def written_array(self, entries: list[str], shape: tuple[int, ...]) -> str:
+        """A vector or a matrix; of more axes, the arrays within one after the other."""
+        if len(shape) < 3:
+            return self.array(entries, shape)
+        step = len(entries) // shape[0]
+        parts = (self.written_array(entries[i : i + step], shape[1:]) for i in range(0, len(entries), step))
+        return self.fences("[", "]", self.comma.join(parts))
+
     def _branches(self, cases: Cases) -> Iterator[tuple[str, str]]:
         """Value and condition; the last branch says the opposite of the only condition, or nothing."""
         for value, condition in cases.branches:
@@ -252,6 +261,8 @@ class Printer(ABC):
                 return Piece(self.function(name, primes, "", self._listed(arguments)), ATOM)
             case SubscriptedNotation(name, attribute):
                 subscript = str(dict(call.attributes).get(attribute, ""))
+                if not name:
+                    return self.part(arguments[0], self.words(subscript))
                 return Piece(self.function(name, 0, subscript, self._listed(arguments)), ATOM)
             case PrefixNotation(sign, precedence):
                 return Piece(self.sign(sign) + self.within(arguments[0], precedence), precedence)
@@ -263,14 +274,28 @@ class Printer(ABC):
                 return self.quotient(*arguments)
             case RadicalNotation():
                 return Piece(self.radical(arguments[0]), POWER)
-            case FencesNotation(left, right):
-                return Piece(self.fences(left, right, self._listed(arguments)), ATOM)
+            case FencesNotation(left, right, separator, attribute):
+                between = self.comma if separator == "," else self.semicolon
+                fenced = self.fences(left, right, between.join(self.formula(a) for a in arguments))
+                return Piece(self._marked_by(fenced, call, attribute), ATOM)
             case SuperscriptNotation():
                 return Piece(self._superscripted(call.operation.notation, arguments), POWER)
-            case BigOperatorNotation(sign):
-                return Piece(f"{self.sign(sign)} {self.within(arguments[0], PRODUCT)}", BIG)
+            case BigOperatorNotation(sign, attribute):
+                large = self._marked_by(self.sign(sign), call, attribute)
+                return Piece(f"{large} {self.within(arguments[0], PRODUCT)}", BIG)
             case unknown:
                 assert_never(unknown)
+
+    def part(self, of: Expr, which: str) -> Piece:
+        """A part of an array: which one joins the subscript of its name."""
+        if isinstance(of, Symbol):
+            return Piece(self.name(of.ink, (which,)), POWER if of.ink.sup else ATOM)
+        return Piece(self.entry(self.within(of, ATOM), (which,)), ATOM)
+
+    def _marked_by(self, text: str, call: Call, attribute: str) -> str:
+        """With an attribute of the call as a subscript, if it is set."""
+        value = dict(call.attributes).get(attribute)
+        return text if value is None else self.entry(text.strip(), (self.words(str(value)),))
 
     def _superscripted(self, notation: SuperscriptNotation, arguments: tuple[Expr, ...]) -> str:
         """The argument with a mark, a constant raised to it, or, with neither, the first raised to the second."""
@@ -297,6 +322,10 @@ class Printer(ABC):
 
     @abstractmethod
     def entry(self, of: str, index: tuple[str, ...]) -> str: ...
+
+    @abstractmethod
+    def words(self, text: str) -> str:
+        """Digits, letters and words as they stand in a subscript."""
 
     @abstractmethod
     def ratio(self, above: str, below: str) -> Piece: ...

@@ -57,6 +57,9 @@ class TexPrinter(Printer):
     def entry(self, of: str, index: tuple[str, ...]) -> str:
         return f"{{{of}}}{_attached('_', ', '.join(index))}"
 
+    def words(self, text: str) -> str:
+        return _runs(text)
+
     def partial(self, partial: Partial) -> Piece:
         above, below = (
             rf"\partial {self.within(x, POWER if isinstance(x, Symbol | Element) else ATOM)}"

@@ -68,6 +68,9 @@ class TextPrinter(Printer):
     def entry(self, of: str, index: tuple[str, ...]) -> str:
         return f"{of}{_lowered(index)}"
 
+    def words(self, text: str) -> str:
+        return visible(text)
+
     def ratio(self, above: str, below: str) -> Piece:
         return Piece(f"{above}/{below}", SLASHED)
 

@@ -62,6 +62,7 @@ class TypstPrinter(Printer):
 
     dot = " dot.op "
     beside = " "
+    semicolon = " \\; "
 
     def brackets(self, text: str) -> str:
         return f"({text})"
@@ -89,6 +90,9 @@ class TypstPrinter(Printer):
 
     def entry(self, of: str, index: tuple[str, ...]) -> str:
         return of + _attached("_", ", ".join(index))
+
+    def words(self, text: str) -> str:
+        return _runs(text)
 
     def quotient(self, numerator: Expr, denominator: Expr) -> Piece:
         fraction = f"frac({self.formula(numerator)}, {self.formula(denominator)})"
