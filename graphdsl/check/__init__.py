@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from graphdsl.check.columns import columns
 from graphdsl.check.data import (
     asks_for_sizes,
     declare_data,
@@ -15,7 +16,6 @@ from graphdsl.check.definitions import Definitions
 from graphdsl.check.expand import expand
 from graphdsl.check.expectations import expectations
 from graphdsl.check.functions import declared_functions
-from graphdsl.check.columns import columns
 from graphdsl.check.questions import Questions, declare_given, given_values
 from graphdsl.check.resolve import Resolver
 from graphdsl.check.scope import Scope, article, spread
