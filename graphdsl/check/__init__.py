@@ -92,7 +92,7 @@ def check(spec: Spec) -> Model:
     stand_ins = (node.symbol for node in nodes if node.role == "stand-in")
     objectives = tuple(dict.fromkeys((*objectives, *stand_ins)))
     scope.look_alikes()
-    _refuse_what_is_missing(spec, loss, plan, reporter)
+    _refuse_what_is_missing(spec, nodes, loss, plan, reporter)
     expected = expectations(spec.of(Expected), plan, nodes, scope, resolver)
     questions = Questions(plan, {node.symbol.key: node for node in nodes}, scope, resolver)
     tasks, remarks = questions.tasks(spec.of(Find)), questions.remarks(spec.of(Note))
@@ -231,10 +231,12 @@ def _node_symbol(text: str, span: Span, scope: Scope) -> Symbol | None:
     return Symbol(meaning.text)
 
 
-def _refuse_what_is_missing(spec: Spec, loss: Symbol | None, plan: Training | None, reporter: Reporter) -> None:
-    if plan is not None and not spec.of(Loss):
+def _refuse_what_is_missing(
+    spec: Spec, nodes: tuple[Node, ...], loss: Symbol | None, plan: Training | None, reporter: Reporter
+) -> None:
+    if plan is not None and loss is None and not spec.of(Loss):
         reporter.error("a training needs a loss", spec.of(Train)[0].span, hint="for example `loss E = 1/2*(t - y)^2`")
-    has_nodes = bool(spec.of(Equation) or spec.of(Layer) or spec.of(Loss))
+    has_nodes = bool(nodes or spec.of(Equation) or spec.of(Layer) or spec.of(Loss))
     if spec.statements and not has_nodes and not reporter.errors:
         reporter.error("the spec computes nothing", hint="give a node its equation, for example `y = w*x + b`")
 
