@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from equalities import false_equalities
 
+import graphdsl
 from graphdsl import ops
 from graphdsl.check import check
 from graphdsl.check.calls import FUNCTIONS
@@ -96,6 +97,8 @@ STEPS = [
     Step("stack({x}, 2*{x})", lambda torch, x: torch.stack([x, 2 * x]), lambda s: vector(s) or matrix(s)),
     Step("reshape({x}, size({x}), 1)", lambda torch, x: x.reshape(-1, 1), tensor),
     Step("reshape({x}, columns({x}), rows({x}))", lambda torch, x: x.reshape(x.shape[::-1]), matrix),
+    Step("repeat({x}, 2)", lambda torch, x: torch.stack([x, x]), vector),
+    Step("repeat(sum({x}), size({x}))", lambda torch, x: x.sum().expand(x.numel()), tensor),
     Step("flatten({x})", flat, tensor),
     Step("pad({x}, 1)", lambda torch, x: torch.nn.functional.pad(x, (1, 1) * min(x.ndim, 2)), tensor),
     Step("crop(pad({x}, 2), 1)", lambda torch, x: torch.nn.functional.pad(x, (1, 1) * min(x.ndim, 2)), tensor),
@@ -250,6 +253,15 @@ ALONE = [(step, shape) for step in STEPS for shape in SHAPES if step.takes(shape
 @pytest.mark.parametrize(("step", "shape"), ALONE, ids=lambda v: v.spec if isinstance(v, Step) else str(len(v)))
 def test_a_function_agrees_with_torch(step: Step, shape: Shape) -> None:
     chain(shape, [step], random.Random(f"{step.spec} {shape}"))
+
+
+@pytest.mark.parametrize(("step", "shape"), ALONE, ids=lambda v: v.spec if isinstance(v, Step) else str(len(v)))
+def test_a_function_has_a_page_with_rounded_values(step: Step, shape: Shape) -> None:
+    """As by hand, every named quantity is rounded: what the lines print still gives what is carried."""
+    text, _ = literal(shape, random.Random(f"{step.spec} {shape}"))
+    spec = f"param x = {text}\ny = {step.spec.format(x='x')}\nloss E = sum(y*y)\ntrain sgd {{ eta = 0.1 }}\n"
+    found = graphdsl.solve(spec + "numbers { carry = displayed; decimals = 3 }\n")
+    assert found.text() and found.latex() and found.html()
 
 
 @pytest.mark.torch

@@ -65,7 +65,7 @@ MOST_PRODUCTS = 2_000_000
 """A convolution may multiply so many pairs, and pooling may look at so many entries."""
 
 FLAGS = {"true": 1, "false": 0}
-SIZES: Mapping[str, Callable[[Shape], int | None]] = {
+SHAPE_FUNCTIONS: Mapping[str, Callable[[Shape], int | None]] = {
     "size": size,
     "rows": lambda shape: shape[0] if len(shape) == 2 else None,
     "columns": lambda shape: shape[1] if len(shape) == 2 else None,
@@ -345,6 +345,19 @@ class Calls:
             None if x is None or width is None else self._call(ops.SPOKEN[asked.name], asked, (x,), {"border": width})
         )
 
+    def repeat(self, asked: Asked) -> Typed | None:
+        """repeat(v, 3): a matrix of so many rows, each of them v; of a number, a vector."""
+        if not self._takes(asked, 2, 2) or self.options(asked, {}) is None:
+            return None
+        x, times = self.resolver.resolve(asked.inputs[0]), self._whole(asked.inputs[1], "the number of repeats", 1)
+        if x is None or times is None:
+            return None
+        if len(x.shape) > 1:
+            self.reporter.error(f"a number or a vector is repeated, not {spoken(x.shape)}", asked.inputs[0].span)
+            return None
+        shape = (times, *x.shape)
+        return self._call(ops.FILL, asked, (x,), {"shape": shape, "by": "column"} if x.shape else {"shape": shape})
+
     def embedding(self, asked: Asked) -> Typed | None:
         """embedding(E, 2) and embedding(E, [2, 7]): rows of a table."""
         if not self._takes(asked, 2, 2) or self.options(asked, {}) is None:
@@ -400,7 +413,7 @@ class Calls:
         typed = self.resolver.resolve(x)
         if typed is None:
             return None
-        count = SIZES[asked.name](typed.shape)
+        count = SHAPE_FUNCTIONS[asked.name](typed.shape)
         if count is None:
             self.reporter.error(
                 f"{spoken(typed.shape)} has no {asked.name}", asked.span, hint="`size` counts all entries"
@@ -524,10 +537,11 @@ FORMS: Mapping[str, Callable[[Calls, Asked], Typed | None]] = {
     "reshape": Calls.reshape,
     "pad": Calls.border,
     "crop": Calls.border,
+    "repeat": Calls.repeat,
     "embedding": Calls.embedding,
     "one_hot": Calls.one_hot,
     "positional_encoding": Calls.positional_encoding,
-    **dict.fromkeys(SIZES, Calls.extent),
+    **dict.fromkeys(SHAPE_FUNCTIONS, Calls.extent),
     "conv1d": Calls.convolution,
     "conv2d": Calls.convolution,
     "conv_transpose1d": Calls.transposed_convolution,

@@ -6,7 +6,7 @@ import random
 from dataclasses import replace
 from decimal import Decimal
 
-from graphdsl.check.calls import SIZES
+from graphdsl.check.calls import SHAPE_FUNCTIONS
 from graphdsl.check.resolve import Resolver
 from graphdsl.check.scope import Datum, Scope, counted, spread
 from graphdsl.derive.shape import spoken
@@ -48,7 +48,7 @@ def declare_data(statement: Declaration, scope: Scope, resolver: Resolver) -> No
 def asks_for_sizes(statement: Declaration) -> bool:
     """Whether a shape is told by that of another quantity: `param W[2, size(x)]`."""
     parts = (part for d in statement.declared for extent in d.shape for part in walk(extent))
-    return any(isinstance(part, Call) and part.operation.name.casefold() in SIZES for part in parts)
+    return any(isinstance(part, Call) and part.operation.name.casefold() in SHAPE_FUNCTIONS for part in parts)
 
 
 def _half_valued(declared: list[Declared], scope: Scope) -> None:

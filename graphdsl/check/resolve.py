@@ -8,7 +8,7 @@ from functools import reduce
 from typing import assert_never
 
 from graphdsl import ops
-from graphdsl.check.calls import SIZES, Calls, Typed
+from graphdsl.check.calls import SHAPE_FUNCTIONS, Calls, Typed
 from graphdsl.check.functions import bound, parameters, row_of, written_in_place
 from graphdsl.check.scope import Scope
 from graphdsl.check.total import total
@@ -322,7 +322,7 @@ def _first_name(expr: Expr) -> str | None:
     """A name whose value an expression as written asks for; options are judged apart, and of size(x) the shape is known."""
     if isinstance(expr, Symbol):
         return expr.key
-    if isinstance(expr, Call) and (expr.operation is NAMED or expr.operation.name.casefold() in SIZES):
+    if isinstance(expr, Call) and (expr.operation is NAMED or expr.operation.name.casefold() in SHAPE_FUNCTIONS):
         return None
     return next((name for child in children(expr) if (name := _first_name(child)) is not None), None)
 

@@ -222,7 +222,7 @@ def _rounding(model: Model, phrases: Phrases) -> Inlines:
 
 def _kinks(graph: Graph, phrases: Phrases) -> Iterator[Inlines]:
     """The derivative that is taken where an activation has none."""
-    ties = False
+    ties = any(_takes_one(part) for node in graph.model.nodes for part in walk(node.formula))
     for call in activations(graph):
         row = call.operation
         if row.sides is None:
@@ -241,6 +241,11 @@ def _kinks(graph: Graph, phrases: Phrases) -> Iterator[Inlines]:
             yield phrases.say("kink", activation=Math(own), prime=Math(equals(prime, value)))
     if ties:
         yield phrases.say("kink_max")
+
+
+def _takes_one(part: Expr) -> bool:
+    """Whether a call takes the largest or smallest of an array's entries, of each of its rows or windows."""
+    return isinstance(part, Call) and part.operation.sides is not None and not part.operation.elementwise
 
 
 def _value_at_kink(cases: Expr) -> Expr:

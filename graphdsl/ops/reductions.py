@@ -219,16 +219,23 @@ def _std_of(arithmetic: Arithmetic[N], lane: Sequence[N]) -> N:
     return arithmetic.function("sqrt", _variance_of(arithmetic, lane))
 
 
-def _in_lane(slope: Callable[[Expr, Expr], Expr]) -> EntrySlope:
-    """∂number of a lane/∂entry of it, from both; 0 for an entry of another lane."""
+def _in_lane(slope: Callable[[Expr, list[Expr], Expr], Expr]) -> EntrySlope:
+    """∂number of a lane/∂entry of it, from the entry, its lane and the number; 0 for an entry of another lane."""
 
     def of_entries(x: Expr, given: Attributes, out: Expr, index: Shape, wrt: Shape) -> Expr:
-        shape, place = shape_of(x), flat_index(shape_of(x), wrt)
-        if lane_numbers(shape, _by(given))[place] != flat_index(shape_of(out), index):
+        shape, by = shape_of(x), _by(given)
+        place = flat_index(shape, wrt)
+        lane = lane_numbers(shape, by)[place]
+        if lane != flat_index(shape_of(out), index):
             return ZERO
-        return slope(entry_at(x, place), entry(out, *map(number, index)) if index else out)
+        entries = entries_at(x, lanes(shape, by)[lane])
+        return slope(entry_at(x, place), entries, entry(out, *map(number, index)) if index else out)
 
     return of_entries
+
+
+def _less_mean(x: Expr, lane: list[Expr]) -> Expr:
+    return subtract(x, _mean_entries(lane))
 
 
 VARIANCE: Operation = _reduction(
@@ -236,20 +243,22 @@ VARIANCE: Operation = _reduction(
     SubscriptedNotation("var", "by"),
     _variance_of,
     _variance_entries,
-    lambda x, given, out, upstream: _times(
-        spread(Quotient(multiply(number(2), upstream), _count(x, given)), x, given), _apart(x, given)
+    lambda x, given, out, upstream: Quotient(
+        _times(spread(multiply(number(2), upstream), x, given), _apart(x, given)), _count(x, given)
     ),
     source="biased: the squares are divided by n",
+    slope=_in_lane(lambda x, lane, out: Quotient(multiply(number(2), _less_mean(x, lane)), number(len(lane)))),
 )
 STD: Operation = _reduction(
     "std",
     SubscriptedNotation("std", "by"),
     _std_of,
     lambda entries: call(SQRT, _variance_entries(entries)),
-    lambda x, given, out, upstream: _times(
-        spread(Quotient(Quotient(upstream, out), _count(x, given)), x, given), _apart(x, given)
+    lambda x, given, out, upstream: Quotient(
+        _times(spread(Quotient(upstream, out), x, given), _apart(x, given)), _count(x, given)
     ),
     source="the root of the biased variance",
+    slope=_in_lane(lambda x, lane, out: Quotient(_less_mean(x, lane), multiply(number(len(lane)), out))),
 )
 NORM: Operation = _reduction(
     "norm",
@@ -258,7 +267,7 @@ NORM: Operation = _reduction(
     lambda entries: call(SQRT, add(*(Power(x, number(2)) for x in entries))),
     lambda x, given, out, upstream: _times(spread(Quotient(upstream, out), x, given), x),
     source="Euclidean",
-    slope=_in_lane(lambda x, out: Quotient(x, out)),
+    slope=_in_lane(lambda x, lane, out: Quotient(x, out)),
 )
 
 
@@ -551,8 +560,6 @@ LOGSUMEXP: Operation = _reduction(
     SubscriptedNotation("logsumexp", "by"),
     _logsumexp_of,
     lambda entries: call(LN, add(*(call(EXP, x) for x in entries))),
-    lambda x, given, out, upstream: _times(
-        spread(upstream, x, given), call(SOFTMAX, x, **_said(given)) if shape_of(x) else ONE
-    ),
-    slope=_in_lane(lambda x, out: call(EXP, subtract(x, out))),
+    lambda x, given, out, upstream: _times(spread(upstream, x, given), call(EXP, subtract(x, spread(out, x, given)))),
+    slope=_in_lane(lambda x, lane, out: call(EXP, subtract(x, out))),
 )
