@@ -16,7 +16,7 @@ from graphdsl.page import Made, Wish
 if TYPE_CHECKING:
     from graphdsl.diagram import Diagram
     from graphdsl.document import Document
-    from graphdsl.model import Model
+    from graphdsl.model import Model, Style
     from graphdsl.numbers import Decimal50
     from graphdsl.trace import Check, Trace, Verdict
 
@@ -26,9 +26,12 @@ Drawing = Literal["svg", "pdf", "png", "dot"]
 # Every step imports what it needs when it is taken: `graphdsl --version` waits for nothing, and JSON not for the page.
 
 
-def solve(spec: str | os.PathLike[str]) -> Solution:
-    """The worked solution of a spec: a path, or, where it has several lines, the text itself. Mistakes raise SpecError."""
-    return solved(read(spec))
+def solve(spec: str | os.PathLike[str], style: Style | None = None) -> Solution:
+    """The worked solution of a spec: a path, or, where it has several lines, the text itself. Mistakes raise SpecError.
+
+    `style`: entry by entry or tensor by tensor, whatever the spec says.
+    """
+    return solved(read(spec), style)
 
 
 def read(spec: str | os.PathLike[str]) -> Source:
@@ -40,13 +43,14 @@ def read(spec: str | os.PathLike[str]) -> Source:
     return parse.read(spec)
 
 
-def solved(source: Source) -> Solution:
+def solved(source: Source, style: Style | None = None) -> Solution:
     """From the text to numbers that have been checked; the page is made when it is asked for."""
     from graphdsl.check import check
     from graphdsl.graph import build, shared_parameters
     from graphdsl.parse import parse
     from graphdsl.routes import compare, verdicts
     from graphdsl.run import run
+    from graphdsl.style import style_of
     from graphdsl.uses import load
 
     spec = load(parse(source))
@@ -61,6 +65,7 @@ def solved(source: Source) -> Solution:
         check=compare(trace),
         verdicts=verdicts(trace),
         announcements=tuple(dict.fromkeys((*spec.announcements, *model.announcements, *shared_parameters(graph)))),
+        style=style or style_of(model),
     )
 
 
@@ -81,6 +86,7 @@ class Solution:
     check: Check
     verdicts: tuple[Verdict, ...]
     announcements: tuple[Diagnostic, ...]
+    style: Style = "scalar"
 
     @cached_property
     def diagram(self) -> Diagram | None:
@@ -98,7 +104,7 @@ class Solution:
         from graphdsl.figures import figures
         from graphdsl.phrases import load
 
-        told = explain(self.trace, self.check, self.verdicts, load(), self.diagram)
+        told = explain(self.trace, self.check, self.verdicts, load(), self.diagram, self.style)
         return figures(told, self.model.display)
 
     def explained(self, name: str, step: int | None = None) -> Document:

@@ -213,4 +213,4 @@ def _same_number(a: Expr, b: Expr) -> bool:
 def after_symbol(symbol: Symbol) -> Symbol:
     """w⁺: the parameter after its update."""
     ink = symbol.ink
-    return Symbol(f"{symbol.key}.after", (), replace(ink, sup=f"{ink.sup}+"))
+    return Symbol(f"{symbol.key}.after", symbol.shape, replace(ink, sup=f"{ink.sup}+"))
