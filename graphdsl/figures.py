@@ -270,4 +270,3 @@ def _entry(array: Array, place: Shape) -> Expr:
     if len(place) == 1:
         return _GAP
     return _GAP_DOWN if place[-1] else _GAP_ACROSS
-

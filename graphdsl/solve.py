@@ -90,12 +90,10 @@ class Solution:
 
     @cached_property
     def diagram(self) -> Diagram | None:
-        """The drawing of the network; nothing where there is none to draw."""
-        from graphdsl.depict import network_diagram
-        from graphdsl.network import network_of
+        """The drawing of the network, or of its tensors; nothing where there is none to draw."""
+        from graphdsl.network import figure_of
 
-        network = network_of(self.trace.graph)
-        return None if network is None else network_diagram(network)
+        return figure_of(self.trace.graph, self.style)
 
     @cached_property
     def document(self) -> Document:

@@ -107,7 +107,16 @@ REPORT: Mapping[str, tuple[str, ...]] = {
     "style": get_args(Style),
     **dict.fromkeys(
         (
-            "detail", "explain", "gates", "in_full", "language", "notation", "nudges", "table", "tangents", "view",
+            "detail",
+            "explain",
+            "gates",
+            "in_full",
+            "language",
+            "notation",
+            "nudges",
+            "table",
+            "tangents",
+            "view",
         ),
         (),
     ),

@@ -212,6 +212,13 @@ def _subtitle(model: Model, phrases: Phrases) -> Inlines:
     return tuple(found)
 
 
+_KINDS_OF_GRAPH = (
+    (("datum",), "alt_inputs"),
+    (("name",), "alt_parameters"),
+    (("formula",), "alt_circuit_units"),
+    (("result",), "alt_circuit_outputs"),
+)
+
 _SHOWN = {
     "network": (("input", "alt_inputs"), ("unit", "alt_units"), ("output", "alt_outputs")),
     "circuit": (("input", "alt_inputs"), ("unit", "alt_circuit_units"), ("output", "alt_circuit_outputs")),
@@ -220,6 +227,8 @@ _SHOWN = {
 
 def _figure(diagram: Diagram, graph: Graph, phrases: Phrases) -> Figure:
     """The drawing, and in words what it shows."""
+    if diagram.view == "graph":
+        return _graph(diagram, phrases)
     net = graph.model.loss is not None or any(graph.is_argument(key) for key in graph.computed)
     what = "network" if net else "circuit"
     told: list[str] = []
@@ -227,6 +236,15 @@ def _figure(diagram: Diagram, graph: Graph, phrases: Phrases) -> Figure:
         names = [box.label.key for box in diagram.boxes if box.kind == kind and isinstance(box.label, Symbol)]
         told += [phrases.words(key, names=", ".join(names))] if names else []
     return Figure(diagram, phrases.say(f"{what}_caption"), phrases.words(f"{what}_alt", units="; ".join(told)))
+
+
+def _graph(diagram: Diagram, phrases: Phrases) -> Figure:
+    """The graph of tensors."""
+    told: list[str] = []
+    for kinds, key in _KINDS_OF_GRAPH:
+        names = [box.id for box in diagram.boxes if box.kind in kinds]
+        told += [phrases.words(key, names=", ".join(names))] if names else []
+    return Figure(diagram, phrases.say("tensors_caption"), phrases.words("circuit_alt", units="; ".join(told)))
 
 
 def _colophon(model: Model, check: Check, phrases: Phrases) -> Inlines:

@@ -10,6 +10,7 @@ from graphdsl.derive.evaluate import evaluate
 from graphdsl.derive.shape import shape_of
 from graphdsl.explain.worked import Pass, numeral, worked
 from graphdsl.expr import (
+    ONE,
     Array,
     Call,
     Cases,
@@ -20,15 +21,17 @@ from graphdsl.expr import (
     Number,
     Operation,
     Partial,
+    Quotient,
     SuperscriptNotation,
     Symbol,
     children,
+    multiply,
     rewrite,
     with_children,
 )
 from graphdsl.graph import entry_symbols
 from graphdsl.numbers import Decimal50, Num, Tensor
-from graphdsl.ops import MATMUL, OUTER, PRODUCT_PRECEDENCE
+from graphdsl.ops import MATMUL, OUTER, PRODUCT_PRECEDENCE, TRANSPOSE
 
 # The look of products of vectors.
 
@@ -111,6 +114,10 @@ class Arrays:
                     return worked(node, self.at, settings).expr
                 case Call() if node.operation is ROW:
                     return _as_row(visit(node.arguments[0]))
+                case Quotient() if shape_of(node.numerator) and not shape_of(node.denominator):
+                    return multiply(Quotient(ONE, visit(node.denominator)), visit(node.numerator))
+                case Call() if node.operation is TRANSPOSE:
+                    return _transposed(visit(node.arguments[0]), node)
                 case Call() if _has_cases_of_numbers(node):
                     return _evaluated(with_children(node, tuple(map(visit, node.arguments))))
                 case _:
@@ -127,6 +134,14 @@ def _as_row(vector: Expr) -> Expr:
     return Array((1, *vector.shape), vector.entries) if isinstance(vector, Array) else Call(ROW, (vector,))
 
 
+def _transposed(matrix: Expr, node: Call) -> Expr:
+    """A transposed matrix of numerals, written out."""
+    if not isinstance(matrix, Array):
+        return replace(node, arguments=(matrix,))
+    rows, columns = matrix.shape
+    return Array((columns, rows), tuple(matrix.entries[i * columns + j] for j in range(columns) for i in range(rows)))
+
+
 def _has_cases_of_numbers(call: Call) -> bool:
     """Whether every entry of a call is one of a few given numbers, as those of ReLU′ are."""
     row = call.operation
@@ -137,7 +152,7 @@ def _has_cases_of_numbers(call: Call) -> bool:
     return bool(values) and all(isinstance(value, Number) for value in values)
 
 
-def _evaluated(call: Call) -> Expr:
+def _evaluated(call: Expr) -> Expr:
     """The entries of a call of numbers, by the values that are carried."""
     found = evaluate(call, {}, Decimal50())
     numerals = tuple(Number(x.value) for x in found.flat)

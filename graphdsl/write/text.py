@@ -297,12 +297,41 @@ def _member(sign: str, member: Expr, room: int) -> Iterator[str]:
 
 
 def _factors(row: str, room: int) -> list[str]:
-    """A row of a formula in as many as it needs: broken before its dots, or, where that is not enough, at any space."""
+    """A row of a formula in as many as it needs: broken before its dots, or, where that is not enough, at any space.
+
+    An array that fits into a row stays in one; a larger one has a row for each of its own.
+    """
     if width(row) <= room:
         return [row]
     factors = re.split(rf" (?={DOT} )", row)
-    pieces = factors if max(map(width, factors)) <= room else row.split(" ")
-    return _rows(pieces, room)
+    if max(map(width, factors)) <= room:
+        return _rows(factors, room)
+    pieces = re.findall(r"(?:[+−⊙·] )*[^ ]+", _bound_arrays(row))
+    if max(map(width, pieces)) <= room:
+        return _rows(pieces, room)
+    return [line for piece in pieces for line in _stacked(piece.replace(_BOUND, " "), room)]
+
+
+def _bound_arrays(row: str) -> str:
+    """The row with its arrays kept whole."""
+    depth, found = 0, []
+    for c in row:
+        depth += (c == "[") - (c == "]")
+        found.append(_BOUND if c == " " and depth else c)
+    return "".join(found)
+
+
+def _stacked(piece: str, room: int) -> list[str]:
+    """A piece in one row, or an array in it row by row, its columns under each other."""
+    match = re.fullmatch(r"(.*?\[)([^\[\]]*;[^\[\]]*)(\].*)", piece)
+    if width(piece) <= room or match is None:
+        return _rows(piece.split(" "), room)
+    before, inside, after = match.groups()
+    cells = [row.split(", ") for row in inside.split("; ")]
+    columns = [max(map(width, column)) for column in zip(*cells, strict=True)]
+    rows = [", ".join(right(cell, w) for cell, w in zip(row, columns, strict=True)) for row in cells]
+    lines = [f"{before}{rows[0]};", *(f"{' ' * width(before)}{row};" for row in rows[1:])]
+    return [*lines[:-1], lines[-1].removesuffix(";") + after]
 
 
 def _chain_rows(members: list[Rows], room: int) -> Iterator[str]:
