@@ -16,10 +16,11 @@ from graphdsl.page import Made, Wish
 if TYPE_CHECKING:
     from graphdsl.diagram import Diagram
     from graphdsl.document import Document
-    from graphdsl.model import Model, Style
+    from graphdsl.model import Model
     from graphdsl.numbers import Decimal50
     from graphdsl.trace import Check, Trace, Verdict
 
+Style = Literal["scalar", "matrix"]
 View = Literal["network", "graph"]
 Drawing = Literal["svg", "pdf", "png", "dot"]
 
@@ -105,13 +106,13 @@ class Solution:
         told = explain(self.trace, self.check, self.verdicts, load(), self.diagram, self.style)
         return figures(told, self.model.display)
 
-    def explained(self, name: str, step: int | None = None) -> Document:
-        """One value, derivative or update in full: `dE/dw13`, `H1`, `w13.after`, `updates`."""
+    def explained(self, name: str, step: int | None = None, style: Style | None = None) -> Document:
+        """One value, derivative or update in full: `dE/dw13`, `H1`, `w13.after`, `updates`; a whole tensor in matrices."""
         from graphdsl.figures import figures
         from graphdsl.phrases import load
-        from graphdsl.pieces import single
+        from graphdsl.pieces import explained
 
-        return figures(single(self.trace, load(), name, step), self.model.display)
+        return figures(explained(self.trace, load(), name, step, style), self.model.display)
 
     def text(self) -> str:
         """The page as plain text, 80 columns wide."""

@@ -155,14 +155,14 @@ class MatrixLines:
             return Array(use.shape, tuple(ONE if key == objective.key else ZERO for key in entries))
         return Partial(objective, use)
 
-    def update(self, symbol: Symbol, round_: Round, training: Training) -> Line:
+    def update(self, symbol: Symbol, round_: Round, training: Training, formulas: bool) -> Line:
         """W⁺ = W − η ∂L/∂W = numbers = result."""
         loss = self.at.graph.model.loss
         assert loss is not None, "a training has a loss"
         rule = substitute(updated(training.ascent), {STEP.key: training.optimizer.step})
         formula = _entrywise(substitute(rule, {THETA.key: symbol, GRADIENT.key: Partial(loss, symbol)}))
         after = [numeral(round_.updates[entry.key].after, entry.key) for entry in entry_symbols(symbol)]
-        members: list[Expr] = [after_symbol(symbol), *([formula] if round_.number == 1 else [])]
+        members: list[Expr] = [after_symbol(symbol), *([formula] if formulas else [])]
         members += [self.arrays.numbers(formula, training.settings), _array(symbol.shape, after)]
         return Line(chain(members), self.shape(symbol.shape), f"{symbol.key}.after@{round_.number}")
 
@@ -212,7 +212,7 @@ class MatrixPasses:
     def update(self, round_: Round, training: Training) -> tuple[Block, ...]:
         """Every trained tensor after its update."""
         trained = [q.symbol for q in self.lines.at.graph.model.quantities if q.trained]
-        made = [self.lines.update(symbol, round_, training) for symbol in trained[:MOST_LINES]]
+        made = [self.lines.update(symbol, round_, training, self.first) for symbol in trained[:MOST_LINES]]
         return self._derived(made, len(trained))
 
     def _derived(self, lines: Sequence[Line], total: int) -> tuple[Block, ...]:

@@ -108,6 +108,9 @@ class TextPrinter(Printer):
         return Piece(f"{{ {'; '.join(', '.join(filter(None, b)) for b in branches)} }}", ATOM)
 
     def array(self, entries: list[str], shape: tuple[int, ...]) -> str:
+        """[a, b; c, d]; a vector is [a, b], for what stands in a column, and a matrix of one row [a, b]ᵀ."""
+        if len(shape) > 1 and shape[0] == 1:
+            return f"[{', '.join(entries)}]{_raised('T')}"
         columns = shape[-1] if len(shape) > 1 else len(entries)
         rows = (entries[i : i + columns] for i in range(0, len(entries), max(columns, 1)))
         return f"[{'; '.join(', '.join(row) for row in rows)}]"
@@ -303,20 +306,20 @@ def _factors(row: str, room: int) -> list[str]:
     """
     if width(row) <= room:
         return [row]
-    factors = re.split(rf" (?={DOT} )", row)
+    factors = re.split(rf" (?={DOT} )", _bound_arrays(row, "([", ")]") if "[" in row else row)
     if max(map(width, factors)) <= room:
         return _rows(factors, room)
-    pieces = re.findall(r"(?:[+−⊙·] )*[^ ]+", _bound_arrays(row))
+    pieces = re.findall(r"(?:[+−⊙·∑] )*[^ ]+", _bound_arrays(row))
     if max(map(width, pieces)) <= room:
         return _rows(pieces, room)
     return [line for piece in pieces for line in _stacked(piece.replace(_BOUND, " "), room)]
 
 
-def _bound_arrays(row: str) -> str:
-    """The row with its arrays kept whole."""
+def _bound_arrays(row: str, opening: str = "[", closing: str = "]") -> str:
+    """The row with its arrays kept whole, or whatever stands in brackets."""
     depth, found = 0, []
     for c in row:
-        depth += (c == "[") - (c == "]")
+        depth += (c in opening) - (c in closing)
         found.append(_BOUND if c == " " and depth else c)
     return "".join(found)
 
