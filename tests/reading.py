@@ -481,7 +481,7 @@ def logical_lines(text: str) -> Iterator[str]:
         )
         if continues:
             open_ = current.count("(") > current.count(")") or current[-1] in "+−·/,(∑⊙" + SIGNS
-            factor = current[-1] == "]" and "[" in stripped
+            factor = current[-1] == "]" and ("[" in stripped or stripped.count("(") > stripped.count(")"))
             apart = stripped[0] in SIGNS or (
                 stripped[0] == "(" and not open_ and not factor
             )  # a bracket alone holds a reason
