@@ -6,7 +6,7 @@ is added up again, scalars stand in front, and factors that do not commute keep 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import lru_cache
 from typing import assert_never
@@ -176,10 +176,21 @@ def entry_of(expr: Expr, index: Shape) -> Expr:
             return expr.entries[flat_index(expr.shape, index)]
         case Partial(wrt=Symbol() as wrt):
             return replace(expr, wrt=part(wrt, index))
-        case Call() if expr.operation is FILL:
+        case Call() if _is_filled(expr):
             return expr.arguments[0]
         case _:
             return Element(expr, tuple(map(number, index)))
+
+
+def with_sums(expr: Expr, is_one: Callable[[Expr], bool]) -> Expr:
+    """The expression where sums that are 1, those of lanes in every lane, are put in."""
+
+    def change(node: Expr) -> Expr:
+        if not isinstance(node, Call) or node.operation is not SUM or not is_one(node):
+            return node
+        return call(FILL, ONE, shape=shape_of(node)) if shape_of(node) else ONE
+
+    return finished(rewrite(expr, change), shape_of(expr))
 
 
 # Tidying. Linear rows let scalars through; products entry by entry have their scalars in front and divisors below.
@@ -200,7 +211,9 @@ def _tidy(node: Expr) -> Expr:
             return _entrywise(shape_of(node), node.arguments)
         case Call() if node.operation is TRANSPOSE:
             return _scaled(_transposed(node), node)
-        case Call() if node.operation is SUM and _is_filled(node.arguments[0]):
+        case Call() if node.operation is FILL and not _is_filled(node) and _is_filled(node.arguments[0]):
+            return call(FILL, entry_of(node.arguments[0], ()), shape=shape_of(node))
+        case Call() if node.operation is SUM and not shape_of(node) and _is_filled(node.arguments[0]):
             return _entrywise((), (number(size(shape_of(node.arguments[0]))), entry_of(node.arguments[0], ())))
         case Call() if node.operation in _LINEAR:
             return _scaled(node, node)
@@ -213,7 +226,8 @@ def _tidy(node: Expr) -> Expr:
 
 
 def _is_filled(expr: Expr) -> bool:
-    return isinstance(expr, Call) and expr.operation is FILL
+    """Whether an array has one number in every entry."""
+    return isinstance(expr, Call) and expr.operation is FILL and not shape_of(expr.arguments[0])
 
 
 def _transposed(node: Call) -> Expr:
@@ -259,6 +273,9 @@ def _entrywise(shape: Shape, factors: Iterable[Expr]) -> Expr:
     below: list[Expr] = []
     for factor in factors:
         _sort(factor, above, below)
+    for factor in [f for f in below if f in above]:
+        above.remove(factor)
+        below.remove(factor)
     scalars = [f for f in above if not shape_of(f)]
     arrays = [f for f in above if shape_of(f)]
     body = _hadamard(arrays)
@@ -274,7 +291,7 @@ def _sort(factor: Expr, above: list[Expr], below: list[Expr]) -> None:
         case Call() if factor.operation is HADAMARD:
             for inner in factor.arguments:
                 _sort(inner, above, below)
-        case Call() if factor.operation is FILL:
+        case Call() if _is_filled(factor):
             _sort(factor.arguments[0], above, below)
         case Quotient(numerator=Number(), denominator=Number()):
             above.append(factor)
@@ -321,7 +338,7 @@ def _in_shape(scalar: Expr, shape: Shape) -> Expr:
 
 def _written_out(node: Expr) -> Expr:
     """An array of one number, entry by entry; of a name, the name times ones."""
-    if not isinstance(node, Call) or node.operation is not FILL:
+    if not isinstance(node, Call) or not _is_filled(node):
         return node
     shape = shape_of(node)
     (value,) = node.arguments

@@ -42,7 +42,13 @@ if TYPE_CHECKING:
 LONGEST_FORMULA = 16.0
 """A box shows its formula up to so many ems, else only its name."""
 
-_DATA: Mapping[str, BoxKind] = {"input": "datum", "target": "datum", "param": "name", "const": "name"}
+_DATA: Mapping[str, BoxKind] = {
+    "input": "datum",
+    "target": "datum",
+    "given": "datum",
+    "param": "name",
+    "const": "name",
+}
 WIRE = "wire of "
 """Before the id of a gate: the id of its wire."""
 

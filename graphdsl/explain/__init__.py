@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from graphdsl import __version__
 from graphdsl.diagram import Diagram
-from graphdsl.document import Block, Document, Figure, Inlines, Math, Paragraph, Section, Text
+from graphdsl.document import Block, Derivation, Document, Figure, Inlines, Math, Paragraph, Section, Text
 from graphdsl.explain.front import conventions, given
 from graphdsl.explain.letters import in_letters
 from graphdsl.explain.lines import Lines
@@ -146,7 +146,7 @@ class _Story:
     def ending(self) -> list[Block]:
         """The pass with the last parameters and the table of rounds; of a circuit, the table of results."""
         if self.graph.model.letters:
-            return list(in_letters(self.graph, self.phrases))
+            return self._in_letters()
         if self.trace.final is None:
             return self._summary()
         passes = self._passes(self.trace.final, len(self.trace.rounds) + 1)
@@ -154,6 +154,9 @@ class _Story:
             Section(self.phrases.say("updated_pass"), passes.forward(), f"forward@{passes.lines.number}"),
             Section(self.phrases.say("results"), self._results(), "results"),
         ]
+
+    def _in_letters(self) -> list[Block]:
+        return list(in_letters(self.graph, self.phrases))
 
     def _summary(self) -> list[Block]:
         at = Pass(self.graph, self.trace.rounds[-1].samples[0], self.data)
@@ -183,6 +186,11 @@ class _MatrixStory(_Story):
     def _update(self, round_: Round, passes: Passes | MatrixPasses, training: Training) -> tuple[Block, ...]:
         assert isinstance(passes, MatrixPasses), "a page has one style"
         return passes.update(round_, training)
+
+    def _in_letters(self) -> list[Block]:
+        passes = self._passes(self.trace.rounds[0].samples[0], 1)
+        lines = [line for o in self.graph.model.objectives for line in passes.in_letters(o.key)]
+        return [Section(self.phrases.say("in_letters"), (Derivation(tuple(lines)),), "letters")] if lines else []
 
     def _summary(self) -> list[Block]:
         return []  # every line says its whole array already

@@ -6,10 +6,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from graphdsl.adjoint import finished, gradients, tidied
+from graphdsl.adjoint import finished, gradients, tidied, with_sums
+from graphdsl.derive.evaluate import evaluate
 from graphdsl.derive.shape import shape_of
 from graphdsl.document import Block, Derivation, Inlines, Item, Line, Math, Note, Paragraph
 from graphdsl.explain.lines import after_symbol, chain
+from graphdsl.explain.order import asked
 from graphdsl.explain.tensors import Arrays, shown
 from graphdsl.explain.worked import Pass, numeral
 from graphdsl.expr import (
@@ -26,10 +28,11 @@ from graphdsl.expr import (
     rewrite,
     substitute,
     symbols,
+    walk,
 )
 from graphdsl.graph import Graph, entry_symbols
-from graphdsl.model import Node, Training
-from graphdsl.numbers import Shape
+from graphdsl.model import Node, Training, is_stand_in
+from graphdsl.numbers import Decimal50, Shape
 from graphdsl.optimizers import GRADIENT, STEP, THETA, updated
 from graphdsl.phrases import Phrases
 from graphdsl.trace import Round
@@ -70,12 +73,8 @@ class Tensors:
         return next(s for s in self.symbols.values() if s.shape and any(e.key == key for e in entry_symbols(s)))
 
     def asked(self) -> list[Symbol]:
-        """The tensors whose gradients are asked for: what is trained, or what `wrt` says, or all data of a circuit."""
-        model = self.graph.model
-        if model.wrt:
-            return [self.holding(symbol.key) for symbol in model.wrt]
-        trained = [q.symbol for q in model.quantities if q.trained] if model.loss else []
-        return trained or [q.symbol for q in model.quantities if q.kind != "target" or not model.loss]
+        """The tensors whose gradients are asked for, or some of their entries."""
+        return list({tensor.key: tensor for tensor in map(self.holding, asked(self.graph.model))}.values())
 
     def backward(self, objective: str) -> list[Symbol]:
         """Every tensor whose gradient leads to one that is asked for, each before those that it needs further down."""
@@ -121,18 +120,86 @@ class MatrixLines:
 
     def value(self, node: Node, formulas: bool) -> Line:
         """Q = X W = numbers = result."""
+        anchor = f"{node.symbol.key}@{self.number}"
+        if any(entry.key in self.at.graph.model.overrides for entry in entry_symbols(node.symbol)):
+            value = self.arrays.value(node.symbol)
+            return Line(equals(node.symbol, value), self.phrases.say("as_given"), anchor)
         formula = shown(node.formula)
+        if self.at.letters:
+            return Line(equals(node.symbol, formula), (), anchor)
         members: list[Expr] = [node.symbol, *([formula] if formulas else [])]
         members += [self.arrays.numbers(formula), self.arrays.value(node.symbol)]
-        return Line(chain(members), self.shape(node.symbol.shape), f"{node.symbol.key}@{self.number}")
+        return Line(chain(members), self.shape(node.symbol.shape), anchor)
 
     def gradient(self, objective: Symbol, symbol: Symbol, formulas: bool) -> Line:
         """∂L/∂V = Aᵀ ∂L/∂Z = numbers = result."""
-        reached = shown(self.pulled(objective, symbol))
-        members: list[Expr] = [Partial(objective, symbol), *([reached] if formulas else [])]
-        members += [self.arrays.numbers(reached), self.arrays.gradient(objective.key, symbol)]
         anchor = f"d{objective.key}/d{symbol.key}@{self.number}"
-        return Line(chain(members), self.shape(symbol.shape), anchor)
+        if self.is_given(objective, symbol):
+            value = self.arrays.gradient(objective.key, symbol)
+            return Line(equals(Partial(objective, symbol), value), self.phrases.say("as_given"), anchor)
+        reached = shown(self.pulled(objective, symbol))
+        if self.at.letters:
+            return Line(equals(Partial(objective, symbol), reached), (), anchor)
+        shorter = self._shorter(objective, symbol, reached)
+        members: list[Expr] = [Partial(objective, symbol), *([reached] if formulas else [])]
+        if shorter is not None:
+            members += [shorter] if formulas else []
+            reached = shorter
+        members += [self.arrays.numbers(reached), self.arrays.gradient(objective.key, symbol)]
+        reason = self.shape(symbol.shape)
+        if shorter is not None and formulas:
+            reason = (*reason, *self._with_sums_of_one(shorter))
+        return Line(chain(members), reason, anchor)
+
+    def _with_sums_of_one(self, expr: Expr) -> Inlines:
+        """What is left of (∑ y) · p − y where ∑ y = 1, as it is of a one-hot target."""
+        ones: dict[Expr, None] = {}
+
+        def is_one(total: Expr) -> bool:
+            if any(key not in self.at.given for key in self._entries(total)):
+                return False
+            found = evaluate(self.arrays.numbers(total), {}, Decimal50())
+            if all(x.exact and x.value == 1 for x in found.flat):
+                ones[total] = None
+                return True
+            return False
+
+        left = with_sums(expr, is_one)
+        if not ones:
+            return ()
+        told = [(Math(equals(total, ONE)),) for total in ones]
+        return self.phrases.say("with_sums_of_one", sums=self.phrases.listed([*told]), left=Math(left))
+
+    def _entries(self, expr: Expr) -> list[str]:
+        tensors = self.tensors.symbols
+        return [e.key for name in symbols(expr) if name in tensors for e in entry_symbols(tensors[name])]
+
+    def _shorter(self, objective: Symbol, symbol: Symbol, reached: Expr) -> Expr | None:
+        """The gradient with those above it put in, where that is shorter: (∑ y) · p − y below a softmax and −∑ y ln p."""
+        above = [p.wrt for p in walk(reached) if isinstance(p, Partial) and isinstance(p.wrt, Symbol)]
+        if any(self.is_given(objective, wrt) for wrt in above):
+            return None
+        known: dict[Expr, Expr] = {Partial(objective, wrt): self.pulled(objective, wrt) for wrt in above}
+        found = shown(finished(rewrite(reached, lambda node: known.get(node, node)), symbol.shape))
+        return found if known and _length(found) < _length(reached) else None
+
+    def is_given(self, objective: Symbol, symbol: Symbol) -> bool:
+        """Whether the spec gives this gradient, or a part of it."""
+        model = self.at.graph.model
+        if any((objective.key, entry.key) in model.upstream for entry in entry_symbols(symbol)):
+            return True
+        return is_stand_in(model, objective.key) and self.tensors.uses[symbol.key] == [objective.key]
+
+    def composed(self, objective: Symbol, symbol: Symbol) -> Expr:
+        """The gradient of a tensor in the names of nodes alone, no gradient left in it."""
+        if self.is_given(objective, symbol):
+            return Partial(objective, symbol)
+        reached = self.pulled(objective, symbol)
+        uses = (self.tensors.symbols[use] for use in self.tensors.uses[symbol.key])
+        known: dict[Expr, Expr] = {
+            Partial(objective, use): self.composed(objective, use) for use in uses if use.key != objective.key
+        }
+        return finished(rewrite(reached, lambda node: known.get(node, node)), symbol.shape)
 
     def pulled(self, objective: Symbol, symbol: Symbol) -> Expr:
         """The gradient of a tensor from those of everything that uses it."""
@@ -148,7 +215,7 @@ class MatrixLines:
         """∂objective/∂use; nothing where the objective does not depend on it; a unit where it is the objective."""
         if use.key == objective.key:
             return ONE
-        if all(entry.key not in self.at.sample.gradients[objective.key] for entry in entry_symbols(use)):
+        if all(entry.key not in self.at.graph.reaching(objective.key) for entry in entry_symbols(use)):
             return None
         entries = [entry.key for entry in entry_symbols(use)]
         if objective.key in entries:
@@ -177,6 +244,10 @@ class MatrixLines:
                 return self.phrases.say("shape", shape="×".join(map(str, shape)))
 
 
+def _length(expr: Expr) -> int:
+    return sum(1 for _ in walk(expr))
+
+
 def _array(shape: Shape, numerals: Sequence[Number]) -> Expr:
     return Array(shape, tuple(numerals)) if shape else numerals[0]
 
@@ -199,7 +270,7 @@ class MatrixPasses:
 
     def forward(self) -> tuple[Block, ...]:
         """Every node in the order of the text."""
-        nodes = self.lines.at.graph.model.nodes
+        nodes = [node for node in self.lines.at.graph.model.nodes if node.role != "stand-in"]
         return self._derived([self.lines.value(node, self.first) for node in nodes[:MOST_LINES]], len(nodes))
 
     def backward(self, objective: str) -> tuple[Block, ...]:
@@ -208,6 +279,20 @@ class MatrixPasses:
         wanted = self.lines.tensors.backward(objective)
         made = [self.lines.gradient(symbol, wrt, self.first) for wrt in wanted[:MOST_LINES]]
         return self._derived(made, len(wanted))
+
+    def in_letters(self, objective: str) -> list[Line]:
+        """What is asked for, in the names of nodes alone."""
+        symbol = self.lines.at.graph.symbols[objective]
+        reached = {tensor.key for tensor in self.lines.tensors.backward(objective)}
+        return [
+            Line(
+                equals(Partial(symbol, tensor), shown(self.lines.composed(symbol, tensor))),
+                (),
+                f"d{objective}/d{tensor.key}@letters",
+            )
+            for tensor in self.lines.tensors.asked()
+            if tensor.key in reached
+        ]
 
     def update(self, round_: Round, training: Training) -> tuple[Block, ...]:
         """Every trained tensor after its update."""

@@ -192,9 +192,10 @@ class Printer(ABC):
         if isinstance(first, Call) and first.operation is call.operation:
             yield from self.links(first)
         else:
-            yield self.within(first, notation.precedence + _is_infix_but(first, notation.sign))
+            yield self.within(first, _least(first, notation.sign, notation.precedence))
         for argument in rest:
-            yield self.operator(notation.sign) + self.within(argument, notation.precedence + 1)
+            least = _least(argument, notation.sign, notation.precedence + 1)
+            yield self.operator(notation.sign) + self.within(argument, least)
 
     def product(self, product: Product) -> Piece:
         if self.juxtaposes(product.factors):
@@ -304,8 +305,8 @@ class Printer(ABC):
                 return Piece(self.sign(sign) + self.within(arguments[0], precedence), precedence)
             case InfixNotation(sign, precedence):
                 first, *rest = arguments
-                after = "".join(self.operator(sign) + self.within(a, precedence + 1) for a in rest)
-                return Piece(self.within(first, precedence + _is_infix_but(first, sign)) + after, precedence)
+                after = "".join(self.operator(sign) + self.within(a, _least(a, sign, precedence + 1)) for a in rest)
+                return Piece(self.within(first, _least(first, sign, precedence)) + after, precedence)
             case FractionNotation():
                 return self.quotient(*arguments)
             case RadicalNotation():
@@ -435,10 +436,13 @@ def _is_big(expr: Expr) -> bool:
     )
 
 
-def _is_infix_but(expr: Expr, sign: str) -> bool:
-    """Whether an expression is a call of another infix sign, as in (A B) ⊙ C."""
-    notation = expr.operation.notation if isinstance(expr, Call) else None
-    return isinstance(notation, InfixNotation) and notation.sign != sign
+def _least(argument: Expr, sign: str, precedence: int) -> int:
+    """How much an argument of an infix sign has to hold: more where it is a call of another sign, as in (A B) ⊙ C, or a
+    slashed quotient beside a factor without a sign."""
+    notation = argument.operation.notation if isinstance(argument, Call) else None
+    if isinstance(argument, Quotient) and not sign:
+        return JUXTAPOSED
+    return precedence + (isinstance(notation, InfixNotation) and notation.sign != sign)
 
 
 def _is_numeral(expr: Expr) -> bool:
