@@ -69,7 +69,7 @@ def finished(expr: Expr, shape: Shape) -> Expr:
     done = tidied(expr)
     if not shape_of(done) and shape:
         done = _in_shape(done, shape)
-    return rewrite(done, _written_out)
+    return rewrite(rewrite(done, _written_out), _positive_first)
 
 
 def _reached(node: Expr, out: Expr, upstream: Expr) -> Iterator[tuple[Symbol, Expr]]:
@@ -345,6 +345,19 @@ def _written_out(node: Expr) -> Expr:
     constant = isinstance(value, Number) or (isinstance(value, Quotient | Product) and not list(_names(value)))
     ones = Array(shape, (value if constant else ONE,) * size(shape))
     return ones if constant else multiply(value, ones)
+
+
+def _positive_first(node: Expr) -> Expr:
+    """−a + b as b − a."""
+    if not isinstance(node, Sum) or not _is_negative(node.terms[0]):
+        return node
+    first = next((term for term in node.terms if not _is_negative(term)), None)
+    return node if first is None else add(first, *(term for term in node.terms if term is not first))
+
+
+def _is_negative(term: Expr) -> bool:
+    leading = term.factors[0] if isinstance(term, Product) else term
+    return isinstance(leading, Number) and leading.value < 0
 
 
 def _names(expr: Expr) -> Iterator[Expr]:

@@ -17,7 +17,7 @@ from reading import count, false_lines
 
 import graphdsl
 from graphdsl import ops
-from graphdsl.adjoint import gradients
+from graphdsl.adjoint import finished, gradients, with_sums
 from graphdsl.check import check
 from graphdsl.derive.evaluate import entrywise, evaluate
 from graphdsl.diagnostics import Source
@@ -172,6 +172,13 @@ def test_every_gradient_expression_is_the_gradient(name: str) -> None:
             )
 
 
+def test_a_sum_that_is_one_leaves_p_minus_y() -> None:
+    y, p = m("y", 3), m("p", 3)
+    gradient = add(negate(y), multiply(ops.call(ops.SUM, y), p))
+    assert text.formula(finished(gradient, (3,))) == "(∑ y) · p − y"
+    assert text.formula(with_sums(gradient, lambda total: True)) == "p − y"
+
+
 def m(name: str, *shape: int) -> Symbol:
     return Symbol(name, shape)
 
@@ -257,6 +264,39 @@ def test_no_digit_of_an_array_can_change_unseen() -> None:
             at = result.start(1) + digit.start()
             changed = written[:at] + str((int(written[at]) + 5) % 10) + written[at + 1 :]
             assert false_lines(changed), changed[result.start() : result.end()]
+
+
+LETTERS = """
+symbol x[n], y[k], W1[m, n], b1[m], W2[k, m], b2[k]
+a  = relu(W1 @ x + b1)
+p  = sigmoid(W2 @ a + b2)
+loss L = -sum(y*ln(p))
+find dL/dW2, dL/db1
+"""
+
+GIVEN = """
+param W3 = [1, -1]
+given z2 = [3, -1], a2 = [2, 1], dJ/dz3 = 0.5
+a2 = relu(z2)
+z3 = W3 @ a2
+find dJ/dW3, dJ/dz2
+"""
+
+
+def test_letters_stay_letters() -> None:
+    found = graphdsl.solve(LETTERS)
+    assert found.style == "matrix" and false_equalities(found.trace.graph, found.document) == []
+    told = found.text()
+    assert "∂L/∂W₂ = ∂L/∂zₚ aᵀ" in told and "∂L/∂W₂ = −(y ⊙ (1 − p)) aᵀ" in told
+    assert "∂L/∂b₁ = −(W₂ᵀ (y ⊙ (1 − p))) ⊙ ReLU′(zₐ)" in told
+    assert "entries" not in told.partition("Forward")[2]
+
+
+def test_given_values_and_gradients_are_said_to_be() -> None:
+    told = graphdsl.solve(GIVEN).text()
+    assert re.search(r"a₂ = \[2, 1\] +\(given\)", told) and re.search(r"∂J/∂z₃ = 0.5 +\(given\)", told)
+    assert "∂J/∂z₂ = ∂J/∂a₂ ⊙ ReLU′(z₂) = [0.5, −0.5] ⊙ [1, 0] = [0.5, 0]" in told
+    assert false_lines(told) == []
 
 
 # Both styles.

@@ -31,7 +31,7 @@ from graphdsl.expr import (
 )
 from graphdsl.graph import entry_symbols
 from graphdsl.numbers import Decimal50, Num, Tensor
-from graphdsl.ops import MATMUL, OUTER, PRODUCT_PRECEDENCE, TRANSPOSE
+from graphdsl.ops import MATMUL, OUTER, TRANSPOSE
 
 # The look of products of vectors.
 
@@ -48,7 +48,7 @@ ROW = Operation(
 COLUMN_BY_ROW = replace(
     OUTER,
     name="column by row",
-    notation=InfixNotation("", PRODUCT_PRECEDENCE),
+    notation=MATMUL.notation,
     shape=lambda shapes, given: shapes[0] + shapes[1][1:],
     compute=lambda arithmetic, args, given: Tensor(
         args[0].shape + args[1].shape[1:], tuple(arithmetic.multiply(x, y) for x in args[0].flat for y in args[1].flat)
@@ -56,7 +56,7 @@ COLUMN_BY_ROW = replace(
 )
 """The outer product of two vectors as it is written: a bᵀ."""
 
-DOT = replace(MATMUL, name="dot", notation=InfixNotation("·", PRODUCT_PRECEDENCE))
+DOT = replace(MATMUL, name="dot", notation=InfixNotation("·", 20))
 """The product of two vectors."""
 
 

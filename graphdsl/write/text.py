@@ -109,7 +109,7 @@ class TextPrinter(Printer):
 
     def array(self, entries: list[str], shape: tuple[int, ...]) -> str:
         """[a, b; c, d]; a vector is [a, b], for what stands in a column, and a matrix of one row [a, b]ᵀ."""
-        if len(shape) > 1 and shape[0] == 1:
+        if len(shape) > 1 and shape[0] == 1 and shape[1] > 1:
             return f"[{', '.join(entries)}]{_raised('T')}"
         columns = shape[-1] if len(shape) > 1 else len(entries)
         rows = (entries[i : i + columns] for i in range(0, len(entries), max(columns, 1)))
@@ -309,7 +309,7 @@ def _factors(row: str, room: int) -> list[str]:
     factors = re.split(rf" (?={DOT} )", _bound_arrays(row, "([", ")]") if "[" in row else row)
     if max(map(width, factors)) <= room:
         return _rows(factors, room)
-    pieces = re.findall(r"(?:[+−⊙·∑] )*[^ ]+", _bound_arrays(row))
+    pieces = re.findall(r"(?:[+−⊙∗·∑] )*[^ ]+", _bound_arrays(row))
     if max(map(width, pieces)) <= room:
         return _rows(pieces, room)
     return [line for piece in pieces for line in _stacked(piece.replace(_BOUND, " "), room)]
