@@ -30,6 +30,7 @@ from graphdsl.expr import (
     Element,
     Expr,
     Number,
+    Operation,
     Partial,
     Symbol,
     add,
@@ -205,11 +206,11 @@ def test_gradients_are_written_as_by_hand(formula: Expr, wrt: str, written: str)
     assert text.formula(gradients(formula, out, Partial(Symbol("L"), out))[wrt]) == written
 
 
-@pytest.mark.parametrize("row", [ops.SOFTMAX, ops.ROW_SUM])
-def test_rows_of_a_matrix(row: ops.Operation) -> None:
-    """Rows that are not called yet: the expression for the whole matrix gives what the entries' formulas give."""
+@pytest.mark.parametrize("row", [ops.SOFTMAX, ops.SUM, ops.LOGSUMEXP, ops.VARIANCE])
+def test_rows_of_a_matrix(row: Operation) -> None:
+    """The expression for the whole matrix is the slope of each entry."""
     values = {"X": Tensor((3, 2), tuple(Num(Decimal(i * i - 2)) for i in range(6)))}
-    formula = ops.call(row, X)
+    formula = ops.call(row, X, by="row")
     out = evaluate(formula, values, ARITHMETIC)
     weights = Tensor(out.shape, tuple(Num(Decimal(i + 1)) for i in range(len(out.flat))))
     expr = gradients(formula, Symbol("o", out.shape), Symbol("g", out.shape))["X"]

@@ -79,9 +79,10 @@ class Tensors:
     def backward(self, objective: str) -> list[Symbol]:
         """Every tensor whose gradient leads to one that is asked for, each before those that it needs further down."""
         wanted = self._wanted(objective)
+        own = self.holding(objective).key
         found: list[str] = []
         for key in reversed([k for k in self.nodes if k in wanted]):
-            if key != objective:
+            if key != own:
                 found.append(key)
             found += [d for d in wanted if d not in self.nodes and self._first_use(d, wanted) == key]
         return [self.symbols[key] for key in found]
