@@ -113,18 +113,20 @@ def _pulled(node: Expr, out: Expr, upstream: Expr) -> tuple[Expr | None, ...]:
 
 
 def _slope_of(node: Call, place: int) -> Call:
-    return Call(_slope_row(node.operation, place, node.attributes), node.arguments, node.attributes)
+    return Call(
+        _slope_row(node.operation, place, len(node.arguments), node.attributes), node.arguments, node.attributes
+    )
 
 
 @lru_cache(maxsize=256)
-def _slope_row(row: Operation, place: int, attributes: tuple[tuple[str, Attribute], ...]) -> Operation:
+def _slope_row(row: Operation, place: int, count: int, attributes: tuple[tuple[str, Attribute], ...]) -> Operation:
     """The derivative of an elementwise row by one of its arguments, as a row: elu′(z), or a ≥ b for the first of a maximum."""
 
     def slope(args: tuple[Expr, ...], given: Attributes) -> Expr:
         found = row.pullbacks(args, given, Call(row, args, attributes), ONE)[place]
         return ZERO if found is None else simplify(found)
 
-    names = tuple(Symbol(f"%{i}") for i in range(row.arity[0]))
+    names = tuple(Symbol(f"%{i}") for i in range(count))
     return replace(
         row,
         name=f"{row.name}'{place + 1}",

@@ -35,6 +35,7 @@ from graphdsl.numbers import (
     Decimal50,
     Display,
     Num,
+    NumberMistake,
     Shape,
     Tensor,
     decimals_of,
@@ -142,7 +143,13 @@ class _Figures:
         raise FalseLine(repr(chain))
 
     def attempt(self, chain: Relation, digits: _Digits) -> Relation | None:
-        """The chain with so many digits, or nothing where its numbers would not give its result."""
+        """The chain with so many digits, or nothing where its numbers would not give its result, or no result at all."""
+        try:
+            return self._tried(chain, digits)
+        except NumberMistake:  # as ln(1 − 0.99999), cut to four decimals
+            return None
+
+    def _tried(self, chain: Relation, digits: _Digits) -> Relation | None:
         last = len(chain.members) - 1
         shown = tuple(
             self.numbers(member, digits.result if i == last else digits.operands)

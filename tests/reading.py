@@ -95,7 +95,8 @@ _TOKEN = re.compile(
     |(?P<half>[½⅓⅔¼¾⅕⅛])
     |(?P<name>∂?[^\W\d_{_SUB}{_SUPER}]+[\u0300-\u036f]?(?:[{_SUB}]|′|⁽\w*⁾|⁽[{_SUPER}]+⁾|_\{{[^}}]*\}}|_\w+|[\u0300-\u036f])*(?:\|direct)?)
     |(?P<raised>[{_SUPER}]+)
-    |(?P<sign>[+−·/^(){{}}|√∑,;\[\]⊙…⋯⋮{SIGNS}])
+    |(?P<sign>[+−·/^(){{}}|√∗,;\[\]⊙…⋯⋮{SIGNS}])
+    |(?P<total>∑(?:_\w+|_\{{[^}}]*\}})?)
     |(?P<space>\s+)
     |(?P<other>.)""",
     re.VERBOSE,
@@ -218,6 +219,9 @@ class Reader:
         while True:
             if self.take("·"):
                 value = self.times(value, -self.factor() if self.take("−") else self.factor())
+            elif self.take("∗"):  # a convolution, whose stride and border are not printed
+                self.named, value = True, Exact(1)
+                self.factor()
             elif self.take("⊙"):
                 other = self.factor()
                 value = Exact(1) if self.named else each(self._product, value, other)
@@ -228,8 +232,10 @@ class Reader:
 
     def factor(self) -> Value:
         """A sum of all entries takes everything up to the next sign of a sum."""
-        if not self.take("∑"):
+        if not self.peek().startswith("∑"):
             return self.beside()
+        self.named = self.named or self.peek() != "∑"  # along rows or columns
+        self.at += 1
         found = self.product()
         if self.named or not isinstance(found, Arr):
             return found

@@ -177,7 +177,8 @@ class MatrixLines:
 
     def _shorter(self, objective: Symbol, symbol: Symbol, reached: Expr) -> Expr | None:
         """The gradient with those above it put in, where that is shorter: (∑ y) · p − y below a softmax and −∑ y ln p."""
-        above = [p.wrt for p in walk(reached) if isinstance(p, Partial) and isinstance(p.wrt, Symbol)]
+        partials = (p.wrt for p in walk(reached) if isinstance(p, Partial))
+        above = [wrt for wrt in partials if isinstance(wrt, Symbol) and wrt.key in self.tensors.uses]
         if any(self.is_given(objective, wrt) for wrt in above):
             return None
         known: dict[Expr, Expr] = {Partial(objective, wrt): self.pulled(objective, wrt) for wrt in above}

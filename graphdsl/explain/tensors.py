@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from decimal import Decimal
 
+from graphdsl import ops
 from graphdsl.derive.element import part, unrolled
-from graphdsl.derive.evaluate import evaluate
+from graphdsl.derive.evaluate import apply, evaluate
 from graphdsl.derive.shape import shape_of
 from graphdsl.explain.worked import Pass, numeral, worked
 from graphdsl.expr import (
     ONE,
+    ZERO,
     Array,
     Call,
     Cases,
@@ -31,7 +34,7 @@ from graphdsl.expr import (
 )
 from graphdsl.graph import entry_symbols
 from graphdsl.numbers import Decimal50, Num, Tensor
-from graphdsl.ops import MATMUL, OUTER, TRANSPOSE
+from graphdsl.ops import MATMUL, OUTER
 
 # The look of products of vectors.
 
@@ -116,8 +119,8 @@ class Arrays:
                     return _as_row(visit(node.arguments[0]))
                 case Quotient() if shape_of(node.numerator) and not shape_of(node.denominator):
                     return multiply(Quotient(ONE, visit(node.denominator)), visit(node.numerator))
-                case Call() if node.operation is TRANSPOSE:
-                    return _transposed(visit(node.arguments[0]), node)
+                case Call() if node.operation in MOVES:
+                    return _moved(node, tuple(map(visit, node.arguments)))
                 case Call() if _has_cases_of_numbers(node):
                     return _evaluated(with_children(node, tuple(map(visit, node.arguments))))
                 case _:
@@ -134,12 +137,35 @@ def _as_row(vector: Expr) -> Expr:
     return Array((1, *vector.shape), vector.entries) if isinstance(vector, Array) else Call(ROW, (vector,))
 
 
-def _transposed(matrix: Expr, node: Call) -> Expr:
-    """A transposed matrix of numerals, written out."""
-    if not isinstance(matrix, Array):
-        return replace(node, arguments=(matrix,))
-    rows, columns = matrix.shape
-    return Array((columns, rows), tuple(matrix.entries[i * columns + j] for j in range(columns) for i in range(rows)))
+MOVES = (
+    ops.TRANSPOSE,
+    ops.SLICE,
+    ops.PLACE,
+    ops.STACK,
+    ops.CONCAT,
+    ops.BESIDE,
+    ops.RESHAPE,
+    ops.FLATTEN,
+    ops.PAD,
+    ops.CROP,
+)
+"""Rows that only move entries, or put zeros between them: of numerals, the page shows what they make."""
+
+
+def _moved(call: Call, arguments: tuple[Expr, ...]) -> Expr:
+    """The array that a row makes of arrays of numerals, found by moving the places of their entries, from 1."""
+    if not all(isinstance(argument, Array | Number) for argument in arguments):
+        return with_children(call, arguments)
+    entries: list[Expr] = []
+    places: list[Tensor[Num]] = []
+    for argument in arguments:
+        own = argument.entries if isinstance(argument, Array) else (argument,)
+        shape = argument.shape if isinstance(argument, Array) else ()
+        places.append(Tensor(shape, tuple(Num(Decimal(len(entries) + i)) for i in range(1, len(own) + 1))))
+        entries += own
+    found = apply(call, tuple(places), Decimal50())
+    chosen = tuple(entries[int(x.value) - 1] if x.value else ZERO for x in found.flat)
+    return Array(found.shape, chosen) if found.shape else chosen[0]
 
 
 def _has_cases_of_numbers(call: Call) -> bool:
