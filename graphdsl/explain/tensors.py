@@ -140,7 +140,6 @@ def _as_row(vector: Expr) -> Expr:
 MOVES = (
     ops.TRANSPOSE,
     ops.SLICE,
-    ops.PLACE,
     ops.STACK,
     ops.CONCAT,
     ops.BESIDE,
@@ -149,7 +148,7 @@ MOVES = (
     ops.PAD,
     ops.CROP,
 )
-"""Rows that only move entries, or put zeros between them: of numerals, the page shows what they make."""
+"""Rows that only move entries, or put zeros around them: of numerals, the page shows what they make."""
 
 
 def _moved(call: Call, arguments: tuple[Expr, ...]) -> Expr:

@@ -203,8 +203,8 @@ class Printer(ABC):
             lead = self.within(first, SLASHED if _is_numeral(first) else POWER)
             return Piece(self.beside.join([lead, *(self.within(f, POWER) for f in rest)]), JUXTAPOSED)
         *before, last = product.factors
-        parts = [*(self.within(f, PRODUCT) for f in before), self.within(last, BIG if _is_big(last) else PRODUCT)]
-        return Piece(self.dot.join(parts), PRODUCT)
+        strength = BIG if _is_big(last) else PRODUCT
+        return Piece(self.dot.join([*(self.within(f, PRODUCT) for f in before), self.within(last, strength)]), strength)
 
     def juxtaposes(self, factors: tuple[Expr, ...]) -> bool:
         """Whether a product needs no dots: a numeral before one bracket, or before names of one letter."""
