@@ -17,7 +17,7 @@ from graphdsl import __version__
 from graphdsl.diagnostics import Diagnostic, Source, SpecError, did_you_mean, render
 from graphdsl.files import FileMistake, put, refuse_strangers
 from graphdsl.page import Engine
-from graphdsl.solve import Drawing, View
+from graphdsl.solve import Drawing, Style, View
 
 if TYPE_CHECKING:
     from graphdsl.document import Document
@@ -30,6 +30,7 @@ DONE, MISTAKE, USAGE, DEFECT, INTERRUPTED = 0, 1, 2, 70, 130
 DEMO = "two-relu-layers.spec"
 STANDARD_STREAM = "-"
 
+STYLES: tuple[Style, ...] = get_args(Style)
 VIEWS: tuple[View, ...] = get_args(View)
 ENGINES: tuple[Engine, ...] = get_args(Engine)
 DRAWINGS = {format: f".{format}" for format in get_args(Drawing)}
@@ -113,6 +114,11 @@ engine_option = click.option(
 )
 
 
+style_option = click.option(
+    "--style", type=click.Choice(STYLES), help="Steps entry by entry, or whole matrices; else as the spec says."
+)
+
+
 @graphdsl.command(short_help="Write the worked solution of a spec.")
 @spec_argument
 @output_option
@@ -121,6 +127,7 @@ engine_option = click.option(
     "--only", metavar="PART", multiple=True, help="forward, backward, updates, table, given, figure or a name."
 )
 @click.option("--step", type=click.IntRange(1), help="With --only: of this round.")
+@style_option
 @fragment_option
 @engine_option
 @force_option
@@ -130,6 +137,7 @@ def solve(
     to: str,
     only: tuple[str, ...],
     step: int | None,
+    style: Style | None,
     fragment: bool,
     pdf_engine: Engine,
     force: bool,
@@ -146,7 +154,7 @@ def solve(
     places = _destinations(spec, output, formats, FORMATS, "pdf", "text")
     if fragment and "latex" not in places:
         raise click.UsageError("--fragment goes with LaTeX: `--to latex`, or an output that ends in .tex")
-    found = _solved(spec)
+    found = _solved(spec, style)
     render = _renderer(found, _part(found, only, step) if only else found.document, fragment, pdf_engine)
     _write(places, render, spec, output, force)
     if None not in places.values():
@@ -158,22 +166,34 @@ def solve(
 @spec_argument
 @click.argument("name")
 @click.option("--step", type=click.IntRange(1), help="The round; without it the first.")
+@style_option
 @output_option
 @to_option
 @fragment_option
 @engine_option
 @force_option
 def explain(
-    spec: str, name: str, step: int | None, output: str | None, to: str, fragment: bool, pdf_engine: Engine, force: bool
+    spec: str,
+    name: str,
+    step: int | None,
+    style: Style | None,
+    output: str | None,
+    to: str,
+    fragment: bool,
+    pdf_engine: Engine,
+    force: bool,
 ) -> None:
-    """Explain NAME of SPEC in full, in the terminal: a value, a derivative, an update: H3, dE/dw13, w13.after, updates."""
+    """Explain NAME of SPEC in full, in the terminal: a value, a derivative, an update: H3, dE/dw13, w13.after, updates.
+
+    A whole vector or matrix, as in dL/dW, is explained in matrices; an entry, as in dL/dW[1,2], in numbers.
+    """
     from graphdsl.solve import FORMATS
 
     formats = _formats(to, {key: ending for key, ending in FORMATS.items() if key != "json"})
     streamed = output is None and not formats
     places = _destinations(spec, STANDARD_STREAM if streamed else output, formats, FORMATS, "text", "text")
     found = _solved(spec)
-    _write(places, _renderer(found, found.explained(name, step), fragment, pdf_engine), spec, output, force)
+    _write(places, _renderer(found, found.explained(name, step, style), fragment, pdf_engine), spec, output, force)
     if None not in places.values():
         _print_paths(places)
 
@@ -307,7 +327,7 @@ def _beside(spec: Path, formats: tuple[str, ...], known: Mapping[str, str]) -> D
     return {format: spec.parent / f"{spec.stem}{known[format]}" for format in formats}
 
 
-def _solved(spec: str) -> Solution:
+def _solved(spec: str, style: Style | None = None) -> Solution:
     """The solution of a file or of standard input; announcements go to standard error."""
     from graphdsl import parse
     from graphdsl.solve import read, solved
@@ -316,7 +336,7 @@ def _solved(spec: str) -> Solution:
     with patience(f"solving {spec} …"):
         standard_input = spec == STANDARD_STREAM
         source = parse.read(sys.stdin.buffer.read(), "<standard input>") if standard_input else read(Path(spec))
-        found = solved(source)
+        found = solved(source, style)
     _announce(found.announcements, source)
     return found
 

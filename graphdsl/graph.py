@@ -77,6 +77,12 @@ class Graph:
         return {symbol.key: symbol for symbols_ in (data, computed) for symbol in symbols_}
 
     @cached_property
+    def tensors(self) -> dict[str, Symbol]:
+        """Every quantity and node by its key, data first, in the order of the text."""
+        data = (quantity.symbol for quantity in self.model.quantities)
+        return {symbol.key: symbol for symbol in (*data, *(node.symbol for node in self.model.nodes))}
+
+    @cached_property
     def computed(self) -> dict[str, tuple[Node, tuple[int, ...]]]:
         """The node and the index behind every computed entry, in an order in which they can be computed."""
         return {

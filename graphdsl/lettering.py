@@ -191,6 +191,11 @@ def _rank_of_call(notation: Notation) -> int:
             return _ATOM
 
 
+def _is(expr: Expr, kind: type[InfixNotation] | type[BigOperatorNotation]) -> bool:
+    """Whether an expression is a call in a notation."""
+    return isinstance(expr, Call) and isinstance(expr.operation.notation, kind)
+
+
 def _inner(expr: Expr, least: int) -> Runs:
     runs = _letters(expr)
     return runs if _rank(expr) >= least else (Run("("), *runs, Run(")"))
@@ -215,7 +220,8 @@ def _letters(expr: Expr) -> Runs:
         case Product():
             return _product(expr)
         case Quotient():
-            return (*_inner(expr.numerator, _PRODUCT), Run("/"), *_inner(expr.denominator, _POWER))
+            least = _POWER if _is(expr.numerator, InfixNotation) else _PRODUCT
+            return (*_inner(expr.numerator, least), Run("/"), *_inner(expr.denominator, _POWER))
         case Power():
             return (*_inner(expr.base, _ATOM), *_raised(_letters(expr.exponent)))
         case Partial():
@@ -270,7 +276,8 @@ def _product(expr: Product) -> Runs:
     if factors[0] == MINUS_ONE and len(factors) > 1:
         runs, factors = [Run(_MINUS)], factors[1:]
     for position, factor in enumerate(factors):
-        letters = _inner(factor, _PRODUCT if position == 0 else _POWER)
+        is_last_sum = position == len(factors) - 1 and _is(factor, BigOperatorNotation)
+        letters = _inner(factor, _PRODUCT if position == 0 or is_last_sum else _POWER)
         if position and (letters[0].text[:1].isdigit() or not isinstance(factors[position - 1], Number)):
             runs.append(Run("·"))
         runs += letters

@@ -11,7 +11,7 @@ from graphdsl.diagnostics import Diagnostic, Source, Span
 from graphdsl.expr import Expr, Symbol
 from graphdsl.numbers import Carry, Display, Num, Tensor
 from graphdsl.optimizers import Optimizer
-from graphdsl.syntax import DataKind
+from graphdsl.syntax import DataKind, Setting
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,9 @@ class Quantity:
         """Whether an update changes it."""
         return self.kind == "param" and not self.frozen
 
+
+Style = Literal["scalar", "matrix"]
+"""How a page writes its steps: entry by entry, or tensor by tensor."""
 
 NodeRole = Literal["equation", "pre-activation", "loss", "stand-in"]
 """A stand-in has no value of its own: a function of which only some derivatives are given."""
@@ -114,6 +117,7 @@ class Model:
     overrides: values given for computed entries, by key. upstream: derivatives given, by (objective, entry).
     letters: the quantities that stay letters. columns: the column, from 1, of entries that are said to stand
     beside each other. sizes: if there are letters, the sizes that are letters too, with what stands in for each.
+    `report` holds what `report { … }` says of the page, by the name of its option; it changes no number.
     """
 
     source: Source
@@ -138,6 +142,7 @@ class Model:
     letters: frozenset[str] = frozenset()
     columns: Mapping[str, int] = field(default_factory=dict)
     announcements: tuple[Diagnostic, ...] = field(default=())
+    report: Mapping[str, Setting] = field(default_factory=dict)
 
 
 def is_stand_in(model: Model, key: str) -> bool:

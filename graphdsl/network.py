@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from graphdsl.depict import Link, Network, Unit
-from graphdsl.diagram import BoxKind
+from graphdsl.circuit import tensor_diagram
+from graphdsl.depict import Link, Network, Unit, network_diagram
+from graphdsl.diagram import BoxKind, Diagram
 from graphdsl.expr import ONE, Expr, Product, Symbol
 from graphdsl.graph import Graph, entry_symbols
+from graphdsl.model import Style
 
 MOST_ENTRIES = 4_000
 """Larger nets are not drawn unit by unit."""
+
+
+MOST_TENSORS = 40
+"""A graph of more tensors is not drawn on the page."""
 
 
 def network_of(graph: Graph, with_loss: bool = False) -> Network | None:
@@ -32,6 +38,14 @@ def network_of(graph: Graph, with_loss: bool = False) -> Network | None:
         drawn.append(Unit(graph.symbols[loss.key], "result", 1 + max(graph.depth[key] for key in units)))
         links += tuple(Link(key, loss.key) for key in _feeding(graph, loss.key, set(units)))
     return Network(tuple(drawn), links)
+
+
+def figure_of(graph: Graph, style: Style) -> Diagram | None:
+    """The drawing that stands on a page: the network, or, where it is written in matrices, the graph of its tensors."""
+    if style == "matrix":
+        return tensor_diagram(graph) if len(graph.tensors) <= MOST_TENSORS else None
+    network = network_of(graph)
+    return None if network is None else network_diagram(network)
 
 
 def _feeding(graph: Graph, key: str, units: set[str]) -> list[str]:

@@ -20,15 +20,19 @@ if TYPE_CHECKING:
     from graphdsl.numbers import Decimal50
     from graphdsl.trace import Check, Trace, Verdict
 
+Style = Literal["scalar", "matrix"]
 View = Literal["network", "graph"]
 Drawing = Literal["svg", "pdf", "png", "dot"]
 
 # Every step imports what it needs when it is taken: `graphdsl --version` waits for nothing, and JSON not for the page.
 
 
-def solve(spec: str | os.PathLike[str]) -> Solution:
-    """The worked solution of a spec: a path, or, where it has several lines, the text itself. Mistakes raise SpecError."""
-    return solved(read(spec))
+def solve(spec: str | os.PathLike[str], style: Style | None = None) -> Solution:
+    """The worked solution of a spec: a path, or, where it has several lines, the text itself. Mistakes raise SpecError.
+
+    `style`: entry by entry or tensor by tensor, whatever the spec says.
+    """
+    return solved(read(spec), style)
 
 
 def read(spec: str | os.PathLike[str]) -> Source:
@@ -40,13 +44,14 @@ def read(spec: str | os.PathLike[str]) -> Source:
     return parse.read(spec)
 
 
-def solved(source: Source) -> Solution:
+def solved(source: Source, style: Style | None = None) -> Solution:
     """From the text to numbers that have been checked; the page is made when it is asked for."""
     from graphdsl.check import check
     from graphdsl.graph import build, shared_parameters
     from graphdsl.parse import parse
     from graphdsl.routes import compare, verdicts
     from graphdsl.run import run
+    from graphdsl.style import style_of
     from graphdsl.uses import load
 
     spec = load(parse(source))
@@ -61,6 +66,7 @@ def solved(source: Source) -> Solution:
         check=compare(trace),
         verdicts=verdicts(trace),
         announcements=tuple(dict.fromkeys((*spec.announcements, *model.announcements, *shared_parameters(graph)))),
+        style=style or style_of(model),
     )
 
 
@@ -81,15 +87,14 @@ class Solution:
     check: Check
     verdicts: tuple[Verdict, ...]
     announcements: tuple[Diagnostic, ...]
+    style: Style = "scalar"
 
     @cached_property
     def diagram(self) -> Diagram | None:
-        """The drawing of the network; nothing where there is none to draw."""
-        from graphdsl.depict import network_diagram
-        from graphdsl.network import network_of
+        """The drawing of the network, or of its tensors; nothing where there is none to draw."""
+        from graphdsl.network import figure_of
 
-        network = network_of(self.trace.graph)
-        return None if network is None else network_diagram(network)
+        return figure_of(self.trace.graph, self.style)
 
     @cached_property
     def document(self) -> Document:
@@ -98,16 +103,16 @@ class Solution:
         from graphdsl.figures import figures
         from graphdsl.phrases import load
 
-        told = explain(self.trace, self.check, self.verdicts, load(), self.diagram)
+        told = explain(self.trace, self.check, self.verdicts, load(), self.diagram, self.style)
         return figures(told, self.model.display)
 
-    def explained(self, name: str, step: int | None = None) -> Document:
-        """One value, derivative or update in full: `dE/dw13`, `H1`, `w13.after`, `updates`."""
+    def explained(self, name: str, step: int | None = None, style: Style | None = None) -> Document:
+        """One value, derivative or update in full: `dE/dw13`, `H1`, `w13.after`, `updates`; a whole tensor in matrices."""
         from graphdsl.figures import figures
         from graphdsl.phrases import load
-        from graphdsl.pieces import single
+        from graphdsl.pieces import explained
 
-        return figures(single(self.trace, load(), name, step), self.model.display)
+        return figures(explained(self.trace, load(), name, step, style), self.model.display)
 
     def text(self) -> str:
         """The page as plain text, 80 columns wide."""

@@ -8,7 +8,7 @@ from decimal import Decimal, localcontext
 
 from graphdsl.derive.evaluate import evaluate
 from graphdsl.document import Block, Derivation, Document, Figure, Inlines, Math, Note, Paragraph, Section, Table
-from graphdsl.expr import Expr, Partial, Relation, Symbol, has_names, substitute
+from graphdsl.expr import Array, Expr, Partial, Relation, Symbol, has_names, rewrite, substitute
 from graphdsl.graph import Graph, entry_symbols
 from graphdsl.numbers import Decimal50, Num, Tensor, scalar
 from graphdsl.optimizers import GRADIENT, STEP, THETA, updated
@@ -101,6 +101,24 @@ def false_equalities(graph: Graph, document: Document, seed: int = 1, count: int
     return found
 
 
+def _by_entry(expr: Expr) -> Expr:
+    """The derivative by a tensor as an array of derivatives by its entries."""
+
+    def change(node: Expr) -> Expr:
+        match node:
+            case Partial(of=Symbol() as of, wrt=Symbol() as wrt) if wrt.shape:
+                return Array(wrt.shape, tuple(Partial(of, entry) for entry in entry_symbols(wrt)))
+            case _:
+                return node
+
+    return rewrite(expr, change)
+
+
+def _close(x: Decimal, y: Decimal) -> bool:
+    with localcontext(prec=50):
+        return abs(x - y) <= TOLERANCE * max(1, abs(x), abs(y))
+
+
 class _Point:
     """The values of every entry, derivative and updated parameter at one assignment."""
 
@@ -108,6 +126,7 @@ class _Point:
         self.graph = graph
         env = forward(graph, data, ARITHMETIC)
         names = [q.symbol for q in graph.model.quantities] + [node.symbol for node in graph.model.nodes]
+        self.tensors = {symbol.key: env[symbol.key] for symbol in names if symbol.shape}
         self.values = {
             entry.key: value
             for symbol in names
@@ -119,13 +138,12 @@ class _Point:
 
     def equal(self, a: Expr, b: Expr) -> bool:
         x, y = self.value(a), self.value(b)
-        with localcontext(prec=50):
-            return abs(x - y) <= TOLERANCE * max(1, abs(x), abs(y))
+        return x.shape == y.shape and all(_close(p.value, q.value) for p, q in zip(x.flat, y.flat, strict=True))
 
-    def value(self, expr: Expr) -> Decimal:
+    def value(self, expr: Expr) -> Tensor[Num]:
         scope = {key: scalar(v) for key, v in (*self.values.items(), *self.settings.items(), *self.free.items())}
-        expr = self._updated(expr)
-        return evaluate(expr, scope, ARITHMETIC, self._partial).item.value
+        scope |= self.tensors
+        return evaluate(_by_entry(self._updated(expr)), scope, ARITHMETIC, self._partial)
 
     def _updated(self, expr: Expr) -> Expr:
         if not (isinstance(expr, Symbol) and expr.key.endswith(".after")):
@@ -133,7 +151,8 @@ class _Point:
         training = self.graph.model.training
         loss = self.graph.model.loss
         assert training is not None and loss is not None
-        parameter = self.graph.symbols[expr.key.removesuffix(".after")]
+        key = expr.key.removesuffix(".after")
+        parameter = self.graph.symbols.get(key) or self.graph.tensors[key]
         rule = substitute(updated(training.ascent), {STEP.key: training.optimizer.step})
         return substitute(rule, {THETA.key: parameter, GRADIENT.key: Partial(loss, parameter)})
 

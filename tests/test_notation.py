@@ -71,7 +71,7 @@ WRITTEN: list[tuple[Expr, str, str, str]] = [
         CHANNELS,
         "[[1, 2; 3, 4], [5, 6; 7, 8]]",
         r"\left[\begin{bmatrix} 1 & 2 \\ 3 & 4 \end{bmatrix}, \begin{bmatrix} 5 & 6 \\ 7 & 8 \end{bmatrix}\right]",
-        'lr([ mat(delim: "[", 1, 2; 3, 4), mat(delim: "[", 5, 6; 7, 8) ])',
+        'lr([ mat(delim: "[", column-gap: #0.8em, 1, 2; 3, 4), mat(delim: "[", column-gap: #0.8em, 5, 6; 7, 8) ])',
     ),
 ]
 

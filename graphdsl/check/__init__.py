@@ -19,7 +19,7 @@ from graphdsl.check.functions import declared_functions
 from graphdsl.check.questions import Questions, declare_given, given_values
 from graphdsl.check.resolve import Resolver
 from graphdsl.check.scope import Scope, article, spread
-from graphdsl.check.settings import numbers, training
+from graphdsl.check.settings import numbers, report, training
 from graphdsl.derive.element import entry_symbols
 from graphdsl.derive.shape import spoken
 from graphdsl.diagnostics import Label, Reporter, Span
@@ -85,6 +85,7 @@ def check(spec: Spec) -> Model:
         loss = next((node.symbol for node in nodes if node.role == "stand-in"), None)
     initialised = fill_initial_values(spec.of(Init), scope, resolver)
     settings = numbers([o for o in spec.of(Options) if o.kind == "numbers"], scope, resolver)
+    shown = report([o for o in spec.of(Options) if o.kind == "report"], scope)
     plan, frozen = _training(spec, ascent, scope, resolver)
     data = quantities(scope, frozen, initialised)
     gradients = spec.of(Gradient)
@@ -127,6 +128,7 @@ def check(spec: Spec) -> Model:
         columns=placed,
         letters=frozenset(n.text for s in spec.of(Symbols) for d in s.declared for n in spread(d.names, reporter)),
         announcements=tuple(reporter.warnings),
+        report=shown,
     )
 
 
@@ -140,10 +142,6 @@ def _refuse_later(spec: Spec, reporter: Reporter) -> None:
         start = statement.span.start
         keyword = Span(start, start + len(statement.keyword))
         reporter.error(f"`{statement.keyword}` is not in the language yet", keyword)
-    for options in spec.of(Options):
-        if options.kind == "report":
-            keyword = Span(options.span.start, options.span.start + len("report"))
-            reporter.error("`report` is not in the language yet", keyword)
 
 
 def _defined(spec: Spec) -> frozenset[str]:

@@ -1,16 +1,17 @@
-"""`train` and `numbers` blocks -> settings; judges options and their values by one table each."""
+"""`train`, `numbers` and `report` blocks -> settings; judges options and their values by one table each."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import get_args
 
 from graphdsl.check.resolve import Resolver
 from graphdsl.check.scope import Scope, article
 from graphdsl.derive.element import part
 from graphdsl.diagnostics import did_you_mean
 from graphdsl.expr import Array, Element, Expr, Number, Quotient, Symbol
-from graphdsl.model import Training
+from graphdsl.model import Style, Training
 from graphdsl.names import canonical
 from graphdsl.numbers import Carry, Display, Num, Rounding, indices
 from graphdsl.optimizers import OPTIMIZERS
@@ -100,6 +101,39 @@ def numbers(statements: Iterable[Options], scope: Scope, resolver: Resolver) -> 
             case _:
                 _unknown(setting, ["carry", "decimals", "rounding"], LATER_NUMBERS_SETTINGS, scope)
     return Numbers(carry, Display(decimals, by_name, rounding))
+
+
+REPORT: Mapping[str, tuple[str, ...]] = {
+    "style": get_args(Style),
+    **dict.fromkeys(
+        (
+            "detail",
+            "explain",
+            "gates",
+            "in_full",
+            "language",
+            "notation",
+            "nudges",
+            "table",
+            "tangents",
+            "view",
+        ),
+        (),
+    ),
+}
+"""The options of `report`, and the words that each takes; where none are listed, those who use it judge its value."""
+
+
+def report(statements: Iterable[Options], scope: Scope) -> dict[str, Setting]:
+    """What `report { … }` says of the page, by the name of its option."""
+    said: dict[str, Setting] = {}
+    for setting in (s for statement in statements for s in statement.settings):
+        name = setting.name.text
+        if name not in REPORT:
+            _unknown(setting, list(REPORT), frozenset(), scope)
+        elif not _said_twice(name, setting, said, scope) and REPORT[name]:
+            _word(setting, REPORT[name], scope)
+    return said
 
 
 def _said_twice(key: str, setting: Setting, said: dict[str, Setting], scope: Scope) -> bool:

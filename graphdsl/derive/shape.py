@@ -33,8 +33,10 @@ def shape_of(expr: Expr) -> Shape:
 def node_shape(expr: Expr, shapes: tuple[Shape, ...]) -> Shape:
     """The shape of a node from the shapes of its children."""
     match expr:
-        case Number() | Partial() | Relation() | Element():
+        case Number() | Relation() | Element():
             return ()
+        case Partial():
+            return shapes[0] + shapes[1]
         case Symbol() | Array():
             return expr.shape
         case Sum():

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from graphdsl import __version__
 from graphdsl.diagram import Diagram
-from graphdsl.document import Block, Document, Figure, Inlines, Math, Paragraph, Section, Text
+from graphdsl.document import Block, Derivation, Document, Figure, Inlines, Math, Paragraph, Section, Text
 from graphdsl.explain.front import conventions, given
 from graphdsl.explain.letters import in_letters
 from graphdsl.explain.lines import Lines
+from graphdsl.explain.matrix import MatrixLines, MatrixPasses, Tensors, acts_on_entries, in_matrices
 from graphdsl.explain.order import Order
 from graphdsl.explain.passes import Passes
 from graphdsl.explain.questions import answers, opening, tasks, with_remarks
@@ -16,7 +17,7 @@ from graphdsl.explain.tables import published, results, rounds, update
 from graphdsl.explain.worked import Pass, numeral
 from graphdsl.expr import Symbol
 from graphdsl.graph import Graph, entry_symbols
-from graphdsl.model import Model
+from graphdsl.model import Model, Style, Training
 from graphdsl.numbers import Num
 from graphdsl.phrases import Phrases
 from graphdsl.trace import Check, Round, Sample, Trace, Verdict
@@ -28,14 +29,19 @@ MOST_ROUNDS = 4
 
 
 def explain(
-    trace: Trace, check: Check, verdicts: tuple[Verdict, ...], phrases: Phrases, diagram: Diagram | None
+    trace: Trace,
+    check: Check,
+    verdicts: tuple[Verdict, ...],
+    phrases: Phrases,
+    diagram: Diagram | None,
+    style: Style = "scalar",
 ) -> Document:
-    """The worked solution of a run."""
+    """The worked solution of a run, entry by entry or tensor by tensor."""
     model = trace.graph.model
-    story = _Story(trace, phrases)
+    story = _MatrixStory(trace, phrases) if style == "matrix" else _Story(trace, phrases)
     blocks: list[Block] = [*opening(model)]
     blocks += [] if diagram is None else [_figure(diagram, trace.graph, phrases)]
-    blocks += [given(trace.graph, phrases), *tasks(trace.graph, phrases), conventions(trace.graph, phrases)]
+    blocks += story.front()
     blocks += story.brief() if len(trace.graph.symbols) > MOST_ENTRIES else [*story.rounds(), *story.ending()]
     if not model.letters:
         blocks += answers(trace, story.first_pass(), phrases)
@@ -69,6 +75,11 @@ class _Story:
         """The pass before any update."""
         return Pass(self.graph, self.trace.rounds[0].samples[0], self.data, bool(self.graph.model.letters))
 
+    def front(self) -> list[Block]:
+        """What is given, what is asked, and the conventions that hold."""
+        noted = given(self.graph, self.phrases)
+        return [noted, *tasks(self.graph, self.phrases), conventions(self.graph, self.phrases)]
+
     def rounds(self) -> list[Block]:
         """Every round in full, or the first two and the last."""
         total = len(self.trace.rounds)
@@ -90,14 +101,20 @@ class _Story:
             blocks.append(self._part("backward", title, round_.number, passes.backward(objective.key)))
         training = self.graph.model.training
         if training is not None:
-            worked = update(round_, passes.lines.at, training, self.phrases, self.colours)
+            worked = self._update(round_, passes, training)
             blocks.append(self._part("update", self.phrases.say("update"), round_.number, worked))
         return blocks
 
-    def _passes(self, sample: Sample, number: int) -> Passes:
+    def _update(self, round_: Round, passes: Passes | MatrixPasses, training: Training) -> tuple[Block, ...]:
+        return update(round_, passes.lines.at, training, self.phrases, self.colours)
+
+    def _pass(self, sample: Sample, number: int) -> Pass:
         changed = {e.key for q in self.graph.model.quantities if q.trained for e in entry_symbols(q.symbol)}
         known = self.data if number == 1 else self.data - changed
-        at = Pass(self.graph, sample, frozenset(known), bool(self.graph.model.letters))
+        return Pass(self.graph, sample, frozenset(known), bool(self.graph.model.letters))
+
+    def _passes(self, sample: Sample, number: int) -> Passes | MatrixPasses:
+        at = self._pass(sample, number)
         return Passes(Lines(at, self.phrases, number), self.order, self.colours, number == 1)
 
     def _part(self, anchor: str, title: Inlines, number: int, blocks: tuple[Block, ...]) -> Section:
@@ -105,7 +122,7 @@ class _Story:
             title = self.phrases.say("in_round", number=number, part=title)
         return Section(_capitalised(title), blocks, f"{anchor}@{number}")
 
-    def _forward(self, round_: Round, passes: Passes) -> Section:
+    def _forward(self, round_: Round, passes: Passes | MatrixPasses) -> Section:
         blocks = self._referring(round_.number, passes.forward())
         return self._part("forward", self.phrases.say("forward"), round_.number, blocks)
 
@@ -129,15 +146,57 @@ class _Story:
     def ending(self) -> list[Block]:
         """The pass with the last parameters and the table of rounds; of a circuit, the table of results."""
         if self.graph.model.letters:
-            return list(in_letters(self.graph, self.phrases))
+            return self._in_letters()
         if self.trace.final is None:
-            at = Pass(self.graph, self.trace.rounds[-1].samples[0], self.data)
-            return [Section(self.phrases.say("results"), (results(at, self.phrases),), "results")]
+            return self._summary()
         passes = self._passes(self.trace.final, len(self.trace.rounds) + 1)
         return [
             Section(self.phrases.say("updated_pass"), passes.forward(), f"forward@{passes.lines.number}"),
-            Section(self.phrases.say("results"), rounds(self.trace, self.phrases, self.colours), "results"),
+            Section(self.phrases.say("results"), self._results(), "results"),
         ]
+
+    def _in_letters(self) -> list[Block]:
+        return list(in_letters(self.graph, self.phrases))
+
+    def _summary(self) -> list[Block]:
+        at = Pass(self.graph, self.trace.rounds[-1].samples[0], self.data)
+        return [Section(self.phrases.say("results"), (results(at, self.phrases),), "results")]
+
+    def _results(self) -> tuple[Block, ...]:
+        return rounds(self.trace, self.phrases, self.colours)
+
+
+class _MatrixStory(_Story):
+    """The same story, tensor by tensor: no entry is told apart from its neighbours."""
+
+    def __init__(self, trace: Trace, phrases: Phrases):
+        super().__init__(trace, phrases)
+        self.tensors = Tensors(trace.graph)
+
+    def front(self) -> list[Block]:
+        note, conventional = given(self.graph, self.phrases), conventions(self.graph, self.phrases)
+        asked = tasks(self.graph, self.phrases)
+        told = in_matrices(note, self.graph, self.phrases), acts_on_entries(conventional, self.graph, self.phrases)
+        return [told[0], *asked, told[1]]
+
+    def _passes(self, sample: Sample, number: int) -> MatrixPasses:
+        lines = MatrixLines(self.tensors, self._pass(sample, number), self.phrases, number)
+        return MatrixPasses(lines, number == 1)
+
+    def _update(self, round_: Round, passes: Passes | MatrixPasses, training: Training) -> tuple[Block, ...]:
+        assert isinstance(passes, MatrixPasses), "a page has one style"
+        return passes.update(round_, training)
+
+    def _in_letters(self) -> list[Block]:
+        passes = self._passes(self.trace.rounds[0].samples[0], 1)
+        lines = [line for o in self.graph.model.objectives for line in passes.in_letters(o.key)]
+        return [Section(self.phrases.say("in_letters"), (Derivation(tuple(lines)),), "letters")] if lines else []
+
+    def _summary(self) -> list[Block]:
+        return []  # every line says its whole array already
+
+    def _results(self) -> tuple[Block, ...]:
+        return rounds(self.trace, self.phrases, {}, few=True)
 
 
 def _capitalised(words: Inlines) -> Inlines:
@@ -161,6 +220,13 @@ def _subtitle(model: Model, phrases: Phrases) -> Inlines:
     return tuple(found)
 
 
+_KINDS_OF_GRAPH = (
+    (("datum",), "alt_inputs"),
+    (("name",), "alt_parameters"),
+    (("formula",), "alt_circuit_units"),
+    (("result",), "alt_circuit_outputs"),
+)
+
 _SHOWN = {
     "network": (("input", "alt_inputs"), ("unit", "alt_units"), ("output", "alt_outputs")),
     "circuit": (("input", "alt_inputs"), ("unit", "alt_circuit_units"), ("output", "alt_circuit_outputs")),
@@ -169,6 +235,8 @@ _SHOWN = {
 
 def _figure(diagram: Diagram, graph: Graph, phrases: Phrases) -> Figure:
     """The drawing, and in words what it shows."""
+    if diagram.view == "graph":
+        return _graph(diagram, phrases)
     net = graph.model.loss is not None or any(graph.is_argument(key) for key in graph.computed)
     what = "network" if net else "circuit"
     told: list[str] = []
@@ -176,6 +244,15 @@ def _figure(diagram: Diagram, graph: Graph, phrases: Phrases) -> Figure:
         names = [box.label.key for box in diagram.boxes if box.kind == kind and isinstance(box.label, Symbol)]
         told += [phrases.words(key, names=", ".join(names))] if names else []
     return Figure(diagram, phrases.say(f"{what}_caption"), phrases.words(f"{what}_alt", units="; ".join(told)))
+
+
+def _graph(diagram: Diagram, phrases: Phrases) -> Figure:
+    """The graph of tensors."""
+    told: list[str] = []
+    for kinds, key in _KINDS_OF_GRAPH:
+        names = [box.id for box in diagram.boxes if box.kind in kinds]
+        told += [phrases.words(key, names=", ".join(names))] if names else []
+    return Figure(diagram, phrases.say("tensors_caption"), phrases.words("circuit_alt", units="; ".join(told)))
 
 
 def _colophon(model: Model, check: Check, phrases: Phrases) -> Inlines:

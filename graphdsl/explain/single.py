@@ -110,8 +110,8 @@ def _unknown(name: str, known: dict[str, str], graph: Graph) -> SpecError:
     for tensor in tensors:
         if tensor.shape and canonical(tensor.key) == name:
             first, *_, last = entry_symbols(tensor)
-            return _refused(f"`{name}` has several entries", f"say which one, from `{first.key}` to `{last.key}`")
-    return _refused(f"nothing here is called `{name}`", did_you_mean(name, known))
+            return refused(f"`{name}` has several entries", f"say which one, from `{first.key}` to `{last.key}`")
+    return refused(f"nothing here is called `{name}`", did_you_mean(name, known))
 
 
 def _after(trace: Trace, name: str, key: str, count: str, step: int | None) -> Asked:
@@ -120,17 +120,17 @@ def _after(trace: Trace, name: str, key: str, count: str, step: int | None) -> A
     rounds = len(trace.rounds)
     number = int(count) if count else step if step is not None else rounds
     if not 1 <= number <= rounds:
-        raise _refused(f"there is no update {number}: {_counted(rounds)}")
+        raise refused(f"there is no update {number}: {counted(rounds)}")
     if key not in trace.rounds[-1].updates:
         if key not in trace.graph.computed:
-            raise _refused(f"`{key}` is not trained, so nothing changes it")
+            raise refused(f"`{key}` is not trained, so nothing changes it")
         return Asked("value", key, "", number + 1)
     return Asked("update", key, "", number)
 
 
 def _need_training(trace: Trace, name: str) -> None:
     if trace.graph.model.training is None:
-        raise _refused(f"there is no `{name}`, for nothing is trained here")
+        raise refused(f"there is no `{name}`, for nothing is trained here")
 
 
 def _step(trace: Trace, step: int | None, values: bool = False) -> int:
@@ -141,10 +141,11 @@ def _step(trace: Trace, step: int | None, values: bool = False) -> int:
     if 1 <= number <= last:
         return number
     hint = "gradients are computed before each update" if number == rounds + 1 and trace.final is not None else ""
-    raise _refused(f"there is no round {number}: {_counted(rounds)}", hint)
+    raise refused(f"there is no round {number}: {counted(rounds)}", hint)
 
 
-def _counted(rounds: int) -> str:
+def counted(rounds: int) -> str:
+    """How many rounds there are, in words."""
     return "there is only one" if rounds == 1 else f"there are {rounds}"
 
 
@@ -154,10 +155,11 @@ def _must_depend(graph: Graph, of: str, wrt: str) -> None:
 
     if of not in graph.computed or not nx.has_path(graph.entries, wrt, of):
         turned = wrt in graph.computed and nx.has_path(graph.entries, of, wrt)
-        raise _refused(f"`{of}` does not depend on `{wrt}`", f"did you mean `d{wrt}/d{of}`?" if turned else "")
+        raise refused(f"`{of}` does not depend on `{wrt}`", f"did you mean `d{wrt}/d{of}`?" if turned else "")
 
 
-def _refused(message: str, hint: str = "") -> SpecError:
+def refused(message: str, hint: str = "") -> SpecError:
+    """A question that has no answer here."""
     return SpecError([Diagnostic(message, hint=hint)])
 
 
@@ -374,5 +376,5 @@ def _with_gradients(graph: Graph, sample: Sample, of: str, key: str) -> Sample:
     try:
         found = {k: total_derivative(graph, of, k, sample.values, Decimal50()) for k in between}
     except NumberMistake as mistake:
-        raise _refused(f"`d{of}/d{key}` has no value: {mistake.message}", mistake.hint) from None
+        raise refused(f"`d{of}/d{key}` has no value: {mistake.message}", mistake.hint) from None
     return replace(sample, gradients={**sample.gradients, of: {**found, **sample.gradients.get(of, {})}})

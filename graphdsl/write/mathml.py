@@ -125,6 +125,9 @@ class MathMLPrinter(Printer):
         rows = "".join(_line(*entries[i : i + columns]) for i in range(0, len(entries), columns))
         return self.fences("[", "]", f"<mtable>{rows}</mtable>")
 
+    def pad(self, ems: float) -> str:
+        return f'<mspace width="{ems:.3f}em"></mspace>' if ems else ""
+
     def operator(self, sign: str) -> str:
         sign = "−" if sign == self.minus else _SIGNS.get(sign, sign)
         return f'<mo form="infix">{escaped(sign)}</mo>' if sign else '<mspace width="0.28em"></mspace>'

@@ -117,6 +117,9 @@ class TexPrinter(Printer):
             return rf"\left[\begin{{array}}{{{'c' * columns}}} {rows} \end{{array}}\right]"
         return rf"\begin{{bmatrix}} {rows} \end{{bmatrix}}"
 
+    def pad(self, ems: float) -> str:
+        return rf"\mkern{round(18 * ems)}mu " if ems else ""
+
     def operator(self, sign: str) -> str:
         return f" {sign_of(sign)} " if sign else " "
 
