@@ -117,6 +117,7 @@ class Model:
     overrides: values given for computed entries, by key. upstream: derivatives given, by (objective, entry).
     letters: the quantities that stay letters. columns: the column, from 1, of entries that are said to stand
     beside each other. sizes: if there are letters, the sizes that are letters too, with what stands in for each.
+    tangents: the entries whose forward mode is shown. nudges: by how much entries are changed to try a derivative.
     `report` holds what `report { … }` says of the page, by the name of its option; it changes no number.
     """
 
@@ -143,6 +144,8 @@ class Model:
     columns: Mapping[str, int] = field(default_factory=dict)
     announcements: tuple[Diagnostic, ...] = field(default=())
     report: Mapping[str, Setting] = field(default_factory=dict)
+    tangents: tuple[str, ...] = ()
+    nudges: Mapping[str, Decimal] = field(default_factory=dict)
 
 
 def is_stand_in(model: Model, key: str) -> bool:

@@ -20,6 +20,7 @@ from graphdsl.check.questions import Questions, declare_given, given_values
 from graphdsl.check.resolve import Resolver
 from graphdsl.check.scope import Scope, article, spread
 from graphdsl.check.settings import numbers, report, training
+from graphdsl.check.views import nudges, tangents
 from graphdsl.derive.element import entry_symbols
 from graphdsl.derive.shape import spoken
 from graphdsl.diagnostics import Label, Reporter, Span
@@ -99,6 +100,7 @@ def check(spec: Spec) -> Model:
     tasks, remarks = questions.tasks(spec.of(Find)), questions.remarks(spec.of(Note))
     title, credit = _words(spec, "title", reporter), _words(spec, "source", reporter)
     _refuse_idle_targets(data, nodes, loss, bool(gradients), scope)
+    moving, changes = tangents(shown, scope, resolver), nudges(shown, scope, resolver)
     placed = columns(spec.of(Layers), nodes, scope, resolver)
     reporter.stop_if_errors()
     _announce_unused(data, nodes, scope)
@@ -129,6 +131,8 @@ def check(spec: Spec) -> Model:
         letters=frozenset(n.text for s in spec.of(Symbols) for d in s.declared for n in spread(d.names, reporter)),
         announcements=tuple(reporter.warnings),
         report=shown,
+        tangents=moving,
+        nudges=changes,
     )
 
 

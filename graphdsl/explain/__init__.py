@@ -5,10 +5,12 @@ from __future__ import annotations
 from graphdsl import __version__
 from graphdsl.diagram import Diagram
 from graphdsl.document import Block, Derivation, Document, Figure, Inlines, Math, Paragraph, Section, Text
+from graphdsl.explain.forward_mode import forward_mode
 from graphdsl.explain.front import conventions, given
 from graphdsl.explain.letters import in_letters
 from graphdsl.explain.lines import Lines
 from graphdsl.explain.matrix import MatrixLines, MatrixPasses, Tensors, acts_on_entries, in_matrices
+from graphdsl.explain.nudges import nudges
 from graphdsl.explain.order import Order
 from graphdsl.explain.passes import Passes
 from graphdsl.explain.questions import answers, opening, tasks, with_remarks
@@ -44,6 +46,7 @@ def explain(
     blocks += story.front()
     blocks += story.brief() if len(trace.graph.symbols) > MOST_ENTRIES else [*story.rounds(), *story.ending()]
     if not model.letters:
+        blocks += story.views()
         blocks += answers(trace, story.first_pass(), phrases)
     blocks += published(verdicts, trace.graph.symbols, phrases)
     return Document(
@@ -74,6 +77,13 @@ class _Story:
     def first_pass(self) -> Pass:
         """The pass before any update."""
         return Pass(self.graph, self.trace.rounds[0].samples[0], self.data, bool(self.graph.model.letters))
+
+    def views(self) -> list[Block]:
+        """The forward modes and nudges that are wanted."""
+        model, at = self.graph.model, self.first_pass()
+        blocks = [forward_mode(at, key, self.phrases) for key in model.tangents]
+        changed = [nudges(at, self.trace.rounds[0], model.nudges, self.phrases)] if model.nudges else []
+        return [*blocks, *changed]
 
     def front(self) -> list[Block]:
         """What is given, what is asked, and the conventions that hold."""

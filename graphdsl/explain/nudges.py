@@ -17,16 +17,16 @@ from graphdsl.trace import Round
 
 def nudges(at: Pass, round_: Round, changes: Mapping[str, Decimal], phrases: Phrases) -> Block:
     """A row for each change and objective: J before and after, the change, the change by the nudge, ∂J/∂θ."""
-    head = tuple(
-        phrases.say(word)
-        for word in ("nudge", "quantity", "before", "after", "nudge_change", "nudge_quotient", "gradient")
-    )
+    words = ("nudge", "quantity", "before", "after", "nudge_change", "nudge_quotient", "nudge_slope")
+    several = len(at.graph.model.objectives) > 1
+    head = tuple(phrases.say(word) for word in words if several or word != "quantity")
     rows = tuple(
         _row(at, round_, key, change, objective.key)
         for key, change in changes.items()
         for objective in at.graph.model.objectives
     )
-    table = Table(head, rows, (False, False, True, True, True, True, True))
+    rows = rows if several else tuple((nudged, *cells) for nudged, _, *cells in rows)
+    table = Table(head, rows, tuple(i >= len(head) - 5 for i in range(len(head))))
     return Section(phrases.say("nudges"), (Paragraph(phrases.say("nudges_told")), table), "nudges")
 
 
