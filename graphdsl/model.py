@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Literal
 
 from graphdsl.diagnostics import Diagnostic, Source, Span
+from graphdsl.draws import Distribution, Scheme
 from graphdsl.expr import Expr, Symbol
 from graphdsl.numbers import Carry, Display, Num, Tensor
 from graphdsl.optimizers import Optimizer
@@ -32,6 +33,22 @@ class Quantity:
 
 Style = Literal["scalar", "matrix"]
 """How a page writes its steps: entry by entry, or tensor by tensor."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """How initial values were drawn: the weights, biases or all, of one layer if it is named; by what, from which seed.
+
+    `rest`: those that were left, because others were given, or drawn in another way.
+    """
+
+    what: Literal["weights", "biases", "all"]
+    layer: Symbol | None
+    rest: bool
+    by: Distribution | Scheme
+    seed: int
+    decimals: int
+
 
 NodeRole = Literal["equation", "pre-activation", "loss", "stand-in"]
 """A stand-in has no value of its own: a function of which only some derivatives are given."""
@@ -142,6 +159,7 @@ class Model:
     sizes: Mapping[str, int] | None = None
     letters: frozenset[str] = frozenset()
     columns: Mapping[str, int] = field(default_factory=dict)
+    drawn: tuple[Drawn, ...] = ()
     announcements: tuple[Diagnostic, ...] = field(default=())
     report: Mapping[str, Setting] = field(default_factory=dict)
     tangents: tuple[str, ...] = ()

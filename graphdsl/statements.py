@@ -27,6 +27,7 @@ from graphdsl.expr import (
     children,
 )
 from graphdsl.lex import Token
+from graphdsl.limits import exceeded
 from graphdsl.syntax import (
     AS,
     MATMUL,
@@ -73,9 +74,6 @@ from graphdsl.syntax import (
 if TYPE_CHECKING:
     from lark import Token as Leaf
     from lark import Tree
-
-MOST_NAMES = 10_000
-"""A range of names or of indices may be so long."""
 
 DEEPEST = 100
 """Levels of a formula's tree; sums and products are flat, so only brackets, powers and quotients add one."""
@@ -450,11 +448,12 @@ class Builder:
             )
         elif high < low:
             self.reporter.error(f"the range `{written}` runs backwards", bounds.span, hint=f"write {high}..{low}")
-        elif high - low >= MOST_NAMES:
+        elif high - low >= self.reporter.source.limits.names:
             self.reporter.error(
                 f"the range `{written}` has {high - low + 1:,} members",
                 bounds.span,
-                hint=f"a range has at most {MOST_NAMES:,}",
+                f"at most {self.reporter.source.limits.names:,} are allowed",
+                hint=exceeded("names", high - low + 1),
             )
         else:
             return low, high
@@ -613,11 +612,12 @@ class Builder:
                 hint=f"write {_short(names.last.text)}..{_short(names.first.text)}",
             )
             return (names.first,)
-        if high - low >= MOST_NAMES:
+        if high - low >= self.reporter.source.limits.names:
             self.reporter.error(
                 f"the range `{written}` has {high - low + 1:,} names",
                 names.span,
-                hint=f"a range has at most {MOST_NAMES:,}",
+                f"at most {self.reporter.source.limits.names:,} are allowed",
+                hint=exceeded("names", high - low + 1),
             )
             return (names.first,)
         return tuple(Name(f"{first['stem']}{i}", names.span) for i in range(low, high + 1))

@@ -5,17 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from graphdsl.check.columns import columns
-from graphdsl.check.data import (
-    asks_for_sizes,
-    declare_data,
-    declare_symbols,
-    fill_initial_values,
-    quantities,
-)
+from graphdsl.check.data import asks_for_sizes, declare_data, declare_symbols, quantities
 from graphdsl.check.definitions import Definitions
 from graphdsl.check.expand import expand
 from graphdsl.check.expectations import expectations
 from graphdsl.check.functions import declared_functions
+from graphdsl.check.initial import fill
 from graphdsl.check.questions import Questions, declare_given, given_values
 from graphdsl.check.resolve import Resolver
 from graphdsl.check.scope import Scope, article, spread
@@ -84,11 +79,11 @@ def check(spec: Spec) -> Model:
     loss, ascent = _loss(spec, definitions, reporter)
     if loss is None and spec.of(Train):
         loss = next((node.symbol for node in nodes if node.role == "stand-in"), None)
-    initialised = fill_initial_values(spec.of(Init), scope, resolver)
+    drawn = fill(spec.of(Init), scope, resolver)
     settings = numbers([o for o in spec.of(Options) if o.kind == "numbers"], scope, resolver)
     shown = report([o for o in spec.of(Options) if o.kind == "report"], scope)
     plan, frozen = _training(spec, ascent, scope, resolver)
-    data = quantities(scope, frozen, initialised)
+    data = quantities(scope, frozen, drawn is not None)
     gradients = spec.of(Gradient)
     objectives, wrt = _objectives(gradients, loss, scope, resolver)
     stand_ins = (node.symbol for node in nodes if node.role == "stand-in")
@@ -129,6 +124,7 @@ def check(spec: Spec) -> Model:
         sizes=sizes,
         columns=placed,
         letters=frozenset(n.text for s in spec.of(Symbols) for d in s.declared for n in spread(d.names, reporter)),
+        drawn=drawn or (),
         announcements=tuple(reporter.warnings),
         report=shown,
         tangents=moving,

@@ -1,4 +1,4 @@
-"""`input`, `target`, `param`, `const` and `init` -> quantities with shapes and values; judges values, never formulas."""
+"""`input`, `target`, `param` and `const` -> quantities with shapes and values; judges values, never formulas."""
 
 from __future__ import annotations
 
@@ -10,24 +10,11 @@ from graphdsl.check.calls import SHAPE_FUNCTIONS
 from graphdsl.check.resolve import Resolver
 from graphdsl.check.scope import Datum, Scope, counted, spread
 from graphdsl.derive.shape import spoken
-from graphdsl.diagnostics import Span, did_you_mean
+from graphdsl.diagnostics import Span
 from graphdsl.expr import Array, Call, Expr, Relation, Symbol, walk
 from graphdsl.model import Quantity
 from graphdsl.numbers import Num, Shape, Tensor, scalar, size
-from graphdsl.syntax import (
-    DataKind,
-    Declaration,
-    Declared,
-    Init,
-    LateParam,
-    Name,
-    Names,
-    Quoted,
-    Setting,
-    Symbols,
-)
-
-INIT_TARGETS = ("weights", "biases", "all")
+from graphdsl.syntax import DataKind, Declaration, Declared, LateParam, Name, Names, Symbols
 
 
 def declare_data(statement: Declaration, scope: Scope, resolver: Resolver) -> None:
@@ -213,42 +200,6 @@ def _without_names(value: Expr) -> Expr:
     if not isinstance(value, Array):
         return value
     return replace(value, entries=tuple(e.members[1] if isinstance(e, Relation) else e for e in value.entries))
-
-
-def fill_initial_values(statements: list[Init], scope: Scope, resolver: Resolver) -> bool:
-    """`init` fills what has no value, and never overrides; answers whether all of it was right."""
-    settings = [setting for statement in statements for setting in statement.settings]
-    right = [_initialise(setting, scope, resolver) for setting in settings]
-    return all(right)
-
-
-def _initialise(setting: Setting, scope: Scope, resolver: Resolver) -> bool:
-    target = setting.name.text
-    if target not in INIT_TARGETS:
-        scope.reporter.error(
-            f"`init` fills `weights`, `biases` or `all`, not `{target}`",
-            setting.name.span,
-            hint=did_you_mean(target, INIT_TARGETS) or f"`param {target} = …` gives one parameter its value",
-        )
-        return False
-    if isinstance(setting.value, Quoted):
-        scope.reporter.error("an initial value is a number", setting.value.span)
-        return False
-    value = resolver.constant(setting.value)
-    if value is None:
-        return False
-    if value.shape:
-        scope.reporter.error(f"an initial value is one number, not {spoken(value.shape)}", setting.value.span)
-        return False
-    _fill(target, value.item, scope)
-    return True
-
-
-def _fill(target: str, value: Num, scope: Scope) -> None:
-    for datum in scope.data.values():
-        if datum.kind == "param" and datum.value is None and target in ("all", datum.role):
-            shape = datum.symbol.shape
-            datum.value = Tensor(shape, (value,) * size(shape)) if shape else scalar(value)
 
 
 def quantities(scope: Scope, frozen: frozenset[str], initialised: bool) -> tuple[Quantity, ...]:

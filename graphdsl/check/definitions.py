@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TypeGuard
+from typing import NoReturn, TypeGuard
 
 from graphdsl import ops
 from graphdsl.check.data import declare_late
@@ -30,6 +30,7 @@ from graphdsl.expr import (
     walk,
     with_children,
 )
+from graphdsl.limits import exceeded
 from graphdsl.model import Node
 from graphdsl.names import Ink, canonical, ink_of
 from graphdsl.numbers import indices
@@ -79,12 +80,21 @@ class Definitions:
 
     def enter(self, statement: Equation | Layer | Loss | LateParam) -> None:
         """Keep a definition, with the parts that it names in place as definitions of their own."""
+        if len(self._entered) >= self.reporter.source.limits.nodes:
+            self._refuse_more(statement)
         if isinstance(statement, Layer | LateParam):
             self._entered.append(statement)
             return
         value, lifted = _lift(statement.value)
         self._entered += lifted
         self._entered.append(replace(statement, value=value))
+
+    def _refuse_more(self, statement: Equation | Layer | Loss | LateParam) -> NoReturn:
+        """The first statement too many ends it: all that uses what follows would be a mistake as well."""
+        most = self.reporter.source.limits.nodes
+        hint = exceeded("nodes", 2 * most)
+        self.reporter.error(f"this spec has more than {most:,} equations and layers", statement.span, hint=hint)
+        self.reporter.stop()
 
     def nodes(self) -> tuple[Node, ...]:
         """All nodes; what depends on a mistake is left out."""

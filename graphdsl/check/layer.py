@@ -10,7 +10,8 @@ from graphdsl.check.scope import Datum, Scope, counted, spread
 from graphdsl.derive.element import part
 from graphdsl.derive.shape import spoken
 from graphdsl.diagnostics import Span, did_you_mean
-from graphdsl.expr import Array, Element, Expr, Number, Operation, Relation, Symbol, number
+from graphdsl.draws import Fan
+from graphdsl.expr import Array, Element, Expr, Number, Operation, Relation, Symbol, number, walk
 from graphdsl.layers import Dense, dense, joined, layer_symbol
 from graphdsl.names import Ink
 from graphdsl.numbers import Num, Shape, Tensor, flat_index, indices, scalar
@@ -161,7 +162,18 @@ def layer_nodes(shelf: Shelf, sources: list[Typed], scope: Scope, resolver: Reso
     bias, right = _Parameters(shelf, scope, resolver).bias()
     if weights is None or not right or shelf.wrong:
         return None
+    _belong(shelf.units.key, (weights, bias), (width, shape[0]), scope)
     return dense(shelf.units, shelf.z, inputs, weights, bias, shelf.activation)
+
+
+def _belong(layer: str, used: tuple[Expr | None, ...], fan: Fan, scope: Scope) -> None:
+    """Let `init` know which layer the parameters are of, and its fan-in and fan-out."""
+    for key in (s.key for e in used if e is not None for s in walk(e) if isinstance(s, Symbol)):
+        if key in scope.data:
+            datum = scope.data[key]
+            datum.layers.add(layer)
+            if datum.role == "weights":
+                datum.fan = datum.fan or fan
 
 
 class _Parameters:

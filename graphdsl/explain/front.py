@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from graphdsl.derive.evaluate import evaluate
 from graphdsl.derive.shape import shape_of
 from graphdsl.document import Inlines, Item, Math, Note, Text
+from graphdsl.draws import Distribution, Scheme
 from graphdsl.explain.questions import given_instead
 from graphdsl.explain.worked import PRODUCT, numeral
 from graphdsl.expr import (
@@ -20,14 +21,17 @@ from graphdsl.expr import (
     Product,
     Quotient,
     Symbol,
+    add,
     equals,
+    negate,
+    number,
     walk,
 )
 from graphdsl.graph import Graph, entry_symbols, has_own_entries, sharing
 from graphdsl.model import Model, Quantity, is_stand_in
 from graphdsl.names import Ink
 from graphdsl.numbers import Decimal50, Num
-from graphdsl.ops import ACTIVATIONS
+from graphdsl.ops import ACTIVATIONS, SQRT
 from graphdsl.phrases import Phrases
 
 ARGUMENT = Symbol("%z", ink=Ink("z"))
@@ -203,6 +207,7 @@ def conventions(graph: Graph, phrases: Phrases) -> Note:
             words.append(phrases.say("loss_half", error=Math(graph.symbols[model.loss.key])))
     if not model.letters:
         words.append(_rounding(model, phrases))
+    words += _drawn(model, phrases)
     words += _kinks(graph, phrases)
     words += _shared(graph, phrases)
     if model.training is not None:
@@ -218,6 +223,34 @@ def _has_half(formula: Expr) -> bool:
 def _rounding(model: Model, phrases: Phrases) -> Inlines:
     cut = "_cut" if model.display.rounding == "cut" else ""
     return phrases.say(f"rounding_{model.carry}{cut}", decimals=model.display.decimals)
+
+
+def _drawn(model: Model, phrases: Phrases) -> Iterator[Inlines]:
+    """How the initial values were drawn that the spec does not give."""
+    for drawn in model.drawn:
+        what = phrases.say(f"{'remaining' if drawn.rest else 'initial'}_{drawn.what}")
+        if drawn.layer is not None:
+            what = phrases.say("initial_of", what=what, layer=Math(drawn.layer))
+        fan, low, high = _law(drawn.by, phrases)
+        origin = phrases.say("drawn_seed", fan=fan, seed=drawn.seed, decimals=drawn.decimals)
+        if drawn.by.normal:
+            yield phrases.say("drawn_normal", what=what, mean=Math(low), deviation=Math(high), origin=origin)
+        else:
+            yield phrases.say("drawn_uniform", what=what, low=Math(low), high=Math(high), origin=origin)
+
+
+FAN_IN, FAN_OUT = (Symbol(f"%n_{way}", ink=Ink("n", way)) for way in ("in", "out"))
+
+
+def _law(by: Distribution | Scheme, phrases: Phrases) -> tuple[Inlines, Expr, Expr]:
+    """Where the scatter comes from, and its two numbers: the bounds, or mean and deviation."""
+    if isinstance(by, Distribution):
+        return (), numeral(by.a, PRODUCT, True), numeral(by.b, PRODUCT, True)
+    below = add(FAN_IN, FAN_OUT) if by.both else FAN_IN
+    root = Call(SQRT, (Quotient(number(by.numerator), below),))
+    names = (Math(FAN_IN), Text(phrases.words("and")), Math(FAN_OUT)) if by.both else (Math(FAN_IN),)
+    fan = phrases.say(f"drawn_fan_{'both' if by.both else 'in'}", fan=names, source=by.source)
+    return fan, ZERO if by.normal else negate(root), root
 
 
 def _kinks(graph: Graph, phrases: Phrases) -> Iterator[Inlines]:
