@@ -11,7 +11,7 @@ from graphdsl.diagnostics import Reporter, Source, Span, SpecError
 from graphdsl.lex import BLOCKS, Token, pieces, statement_keywords, stop_if_too_many
 from graphdsl.slips import Failure, explain
 from graphdsl.statements import Builder
-from graphdsl.syntax import Spec, Statement
+from graphdsl.syntax import Setting, Spec, Statement
 from graphdsl.tables import parser
 
 if TYPE_CHECKING:
@@ -40,6 +40,21 @@ def parse(source: Source, start: int = 0) -> Spec:
         reporter.error("the spec is empty", hint="`graphdsl demo` writes one to start from")
     reporter.stop_if_errors()
     return Spec(source, tuple(statements), tuple(reporter.warnings))
+
+
+def parse_setting(source: Source, start: int, option: str, reporter: Reporter) -> Setting | None:
+    """The `name = value` of an option that a source ends with; a mistake of form is reported."""
+    found = pieces(Source(source.name, " " * start + source.text[start:]), reporter)
+    whole = Span(start, len(source.text))
+    if len(found) != 1 or not any(token.kind == "EQUAL" for token in found[0].tokens):
+        if not reporter.errors:
+            reporter.error(f"`{option}` takes a name and a value", whole, hint=f"for example {option} eta=0.1")
+        return None
+    tree = _tree(found[0].tokens, "setting")
+    if isinstance(tree, Failure):
+        _explain(tree, source, reporter)
+        return None
+    return Builder(source, reporter, False).setting(tree)
 
 
 def _tree(tokens: Sequence[Token], start: str, keyword: str | None = None) -> Tree[LarkToken] | Failure:

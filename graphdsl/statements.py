@@ -118,7 +118,19 @@ class Builder:
         self._too_deep = False
 
     def statement(self, tree: Tree[Leaf]) -> Statement:
-        """The statement of a tree, without recursion."""
+        """The statement of a tree."""
+        statement = self._build(tree)
+        assert isinstance(statement, Statement)
+        return statement
+
+    def setting(self, tree: Tree[Leaf]) -> Setting:
+        """The setting of a tree."""
+        setting = self._build(tree)
+        assert isinstance(setting, Setting)
+        return setting
+
+    def _build(self, tree: Tree[Leaf]) -> Any:
+        """What a tree gives, without recursion."""
         self._depth.clear()
         self._too_deep = False
         order: list[Tree[Leaf] | Leaf | None] = []
@@ -136,9 +148,8 @@ class Builder:
             parts = made[len(made) - count :]
             del made[len(made) - count :]
             made.append(self._rule(node.data)(parts, _span(node)))
-        (statement,) = made
-        assert isinstance(statement, Statement)
-        return statement
+        (whole,) = made
+        return whole
 
     def _rule(self, name: str) -> _Build:
         return getattr(self, f"_{name}", None) or _LATER.get(name) or _parts

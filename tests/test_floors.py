@@ -23,7 +23,7 @@ FLOORS = (
     {"syntax"},
     {"neighbours"},
     {"parse", "lex", "slips", "statements", "tables"},
-    {"model", "check", "style"},
+    {"model", "check", "style", "overrides"},
     {"uses"},
     {"graph", "letters"},
     {"trace", "run", "routes"},

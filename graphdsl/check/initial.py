@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from itertools import islice
 from typing import Literal, cast
 
 from graphdsl.check.resolve import Resolver
@@ -204,25 +203,30 @@ class _Filler:
 
     def fill(self, wish: _Wish) -> bool:
         """Give values to what has none; answers whether they fit."""
-        data = [d for d in self.scope.data.values() if _is_meant(d, wish)]
+        meant = sorted((d for d in self.scope.data.values() if _is_meant(d, wish)), key=lambda d: d.span.start)
+        data = [d for d in meant if d.value is None]
         value = wish.value
         if isinstance(value, Tensor):
             return self._constant(value, data) if not value.shape else self._list(value, data, wish)
-        rest = any(_is_meant(d, wish, valued=True) for d in self.scope.data.values())
-        laws = [value if isinstance(value, Distribution) else _law(value, datum) for datum in data]
-        if None in laws:
-            self._no_fan([d for d, law in zip(data, laws, strict=True) if law is None], wish)
+        return self._draw(value, meant, wish)
+
+    def _draw(self, value: Distribution | Scheme, meant: list[Datum], wish: _Wish) -> bool:
+        """Numbers are drawn for all that is meant, so that a value given to one leaves the others as they were."""
+        laws = [value if isinstance(value, Distribution) else _law(value, datum) for datum in meant]
+        pairs = list(zip(meant, laws, strict=True))
+        lost = [datum for datum, law in pairs if law is None and datum.value is None]
+        if lost:
+            self._no_fan(lost, wish)
             return False
-        for datum, law in zip(data, laws, strict=True):
-            assert law is not None
-            self._give(datum, partial(law.draw, self.stream, self.decimals))
-        if data:
+        empty = [datum for datum in meant if datum.value is None]
+        for datum, law in pairs:
+            if law is not None:
+                numbers = [law.draw(self.stream, self.decimals) for _ in range(size(datum.symbol.shape))]
+                datum.value = datum.value or Tensor(datum.symbol.shape, tuple(numbers))
+        if empty:
+            rest = len(empty) < len(meant)
             self.drawn.append(Drawn(wish.what, self._layer(wish), rest, value, self.seed, self.decimals))
         return True
-
-    def _give(self, datum: Datum, number: Callable[[], Num]) -> None:
-        shape = datum.symbol.shape
-        datum.value = Tensor(shape, tuple(number() for _ in range(size(shape))))
 
     def _layer(self, wish: _Wish) -> Symbol | None:
         meaning = self.scope.meaning(wish.layer) if wish.layer else None
@@ -230,7 +234,7 @@ class _Filler:
 
     def _constant(self, value: Tensor[Num], data: list[Datum]) -> bool:
         for datum in data:
-            self._give(datum, lambda: value.item)
+            datum.value = Tensor(datum.symbol.shape, value.flat * size(datum.symbol.shape))
         return True
 
     def _list(self, value: Tensor[Num], data: list[Datum], wish: _Wish) -> bool:
@@ -242,7 +246,7 @@ class _Filler:
             return False
         numbers = iter(value.flat)
         for datum in data:
-            self._give(datum, lambda: next(numbers))
+            datum.value = Tensor(datum.symbol.shape, tuple(islice(numbers, size(datum.symbol.shape))))
         return True
 
     def _does_not_fit(self, value: Tensor[Num], data: list[Datum], count: int, wish: _Wish) -> None:
@@ -270,11 +274,8 @@ def _law(scheme: Scheme, datum: Datum) -> Distribution | None:
     return None if fan is None else scheme.distribution(fan)
 
 
-def _is_meant(datum: Datum, wish: _Wish, valued: bool = False) -> bool:
-    """Whether a wish speaks of a parameter without a value, or of one that has its value already."""
-    if datum.kind != "param" or (datum.value is not None) != valued:
-        return False
-    return wish.what in ("all", datum.role) and (not wish.layer or wish.layer in datum.layers)
+def _is_meant(datum: Datum, wish: _Wish) -> bool:
+    return datum.kind == "param" and wish.what in ("all", datum.role) and (not wish.layer or wish.layer in datum.layers)
 
 
 def _fan(datum: Datum) -> Fan | None:
