@@ -66,18 +66,16 @@ class Part:
     end: int = 0
     cell: bool = False
     comment: bool = False
+    operand: bool = False  # what follows an operator is aligned with nothing
     mate: Part | None = None  # of a closing bracket: what follows the opening one
     column: Column | None = None
     place: int = 0
+    width: int = 0  # without a comma, and the bracket that ends a list
     padded: bool = False  # whether it stands farther right than it need
 
     @property
     def slack(self) -> int:
         return self.had - self.gap
-
-    @property
-    def width(self) -> int:
-        return len(self.text.rstrip(",;"))
 
     @property
     def stop(self) -> int:
@@ -138,6 +136,7 @@ _TIGHT_BEFORE = {"COMMA", "SEMICOLON", "SEP", "RPAR", "RSQB", "DOT", "DOTS", "TR
 _TIGHT_AFTER = {"LPAR", "LSQB", "DOT", "DOTS", "CIRCUMFLEX", "SIGN"}
 _LOOSE = {"EQUAL", "ARROW", "COMPARE", "AT", "COMMA", "SEMICOLON", "SEP"}
 _BINDS = {"STAR", "SLASH", "AT", "CIRCUMFLEX"}
+_OPERATORS = {"PLUS", "MINUS", "STAR", "SLASH", "AT"}
 _BETWEEN = re.compile(r"\n|#[^\n]*")
 
 
@@ -177,9 +176,15 @@ class _Reader:
         self._between(place, len(source.text))
         while self.lines and not self.lines[-1].parts:
             self.lines.pop()
+        self.lines = [line for i, line in enumerate(self.lines) if line.parts or not self._at_a_brace(i)]
         for line in self.lines:
             if line.is_code and line.frame and line.frame.hanging and not line.closes and not line.offset:
                 line.parts[0].had = line.parts[0].start - (line.frame.least or 0)
+
+    def _at_a_brace(self, i: int) -> bool:
+        """Whether a blank line stands directly within { }, at its beginning or its end."""
+        code = [part for part in self.lines[i - 1].parts if not part.comment]
+        return (bool(code) and code[-1].text.endswith("{")) or self.lines[i + 1].closes
 
     def _tokens(self) -> Iterator[tuple[Token, bool, str]]:
         """Each token, whether a statement or an item begins with it, and the kind of its statement."""
@@ -237,16 +242,18 @@ class _Reader:
         had = self._had_at_line_start(line, start) if new else start - self.ended
         opened = self.frames[-1] if self.frames and self.frames[-1].first is None else None
         loose = had > 0 and (opened is not None or token.kind == "RSQB")
-        if new or gap or (loose and self._is_list(token)):
-            line.parts.append(Part("", gap, had, start))
+        if new or gap or (loose and self._is_list):
+            operand = not new and self.before.kind in _OPERATORS
+            line.parts.append(Part("", gap, had, start, operand=operand))
         part = line.parts[-1]
         if opened is not None and token.kind not in _CLOSERS:
             opened.first, opened.hanging = part, new
+        ends_list = token.kind == "RSQB" and self._is_list
         self._bracket(token, part, line)
         part.text += _shown(token, self.source)
         self.ended = self._column(token.end)
-        if token.kind not in ("COMMA", "SEMICOLON", "SEP"):
-            part.end = self.ended
+        if token.kind not in ("COMMA", "SEMICOLON", "SEP") and not ends_list:
+            part.end, part.width = self.ended, len(part.text)
         if token.kind in _OPENERS:
             self.frames[-1].reach, self.frames[-1].before = len(part.text), self.ended
         if token.kind in ("PLUS", "MINUS") and not (self.last and self.last.ends_operand):
@@ -291,7 +298,8 @@ class _Reader:
                 part.mate = frame.first
             frame.first = frame.first or part
 
-    def _is_list(self, token: Token) -> bool:
+    @property
+    def _is_list(self) -> bool:
         """Whether the innermost bracket is one whose entries may be padded."""
         return bool(self.frames) and self.frames[-1].token.kind == "LSQB" and not self.frames[-1].indexes
 
@@ -375,21 +383,33 @@ def _align(above: Line, below: Line) -> None:
     for part in _movable(below):
         start, end = starts.get(part.start), ends.get(part.end) if part.cell else None
         mate = end or start
-        if (
-            mate is None
-            or part.column
-            or mate.comment != part.comment
-            or max(part.slack, mate.slack) < (0 if part.comment else 1)
-        ):
-            continue
-        _join(mate, part, None if start is end else end is not None)
+        if mate is not None and part.column is None and _belong(mate, part):
+            _join(mate, part, None if start is end else end is not None)
+
+
+def _belong(above: Part, below: Part) -> bool:
+    """Whether two parts that stand one below the other were put there: a sign is aligned with the same sign."""
+    if above.comment or below.comment:
+        return above.comment and below.comment
+    return _sign(above) == _sign(below) and max(above.slack, below.slack) > 0
+
+
+def _sign(part: Part) -> str:
+    """The sign that a part is, such as = or ->; nothing for one with a name, a number or a text."""
+    return "" if any(c.isalnum() or c in '[("' for c in part.text) else part.text
 
 
 def _movable(line: Line) -> Iterator[Part]:
     """The parts that may belong to a column: not the beginning of a statement, no text of several lines."""
     for i, part in enumerate(line.parts):
         fixed = i == 0 and (line.closes or (line.frame is None and not line.offset))
-        if not fixed and "\n" not in part.text and part.mate is None and part.slack >= (-1 if part.comment else 0):
+        if (
+            not fixed
+            and "\n" not in part.text
+            and part.mate is None
+            and not part.operand
+            and part.slack >= (-1 if part.comment else 0)
+        ):
             yield part
 
 
