@@ -104,7 +104,12 @@ def _announce(announcements: Iterable[Diagnostic], source: Source) -> None:
 def graphdsl() -> None:
     """Worked solutions for small neural networks and computation graphs: forward pass, chain rule, updates.
 
-    Begin with `graphdsl demo`, or with a spec of your own: `graphdsl init mlp 2-2-1 sigmoid -o net.spec`.
+    Begin with an example, or with a spec of your own:
+
+    \b
+      graphdsl demo
+      graphdsl init mlp 2-2-1 sigmoid -o net.spec
+      graphdsl solve net.spec
     """
 
 
@@ -333,6 +338,10 @@ def fmt_(files: tuple[str, ...], only_check: bool) -> None:
     """Bring the spaces of each FILE into calm form; - is standard input, written to standard output.
 
     Lines, comments and columns stay as they are, and the spec says the same. A spec with mistakes of form is left alone.
+
+    \b
+      graphdsl fmt net.spec
+      graphdsl fmt --check net.spec
     """
     from graphdsl.fmt import formatted
     from graphdsl.parse import parse
@@ -366,7 +375,10 @@ def fmt_(files: tuple[str, ...], only_check: bool) -> None:
 def init_(kind: str, sizes: str, activation: str, seed: int, output: str, force: bool) -> None:
     """Write a spec with comments and nice numbers: KIND is mlp, circuit, rnn, cnn or attention.
 
-    For mlp, SIZES says how many inputs, units and outputs, as in 2-2-1, and ACTIVATION what the units are.
+    For mlp, SIZES says how many inputs, units and outputs, and ACTIVATION what the units are:
+
+    \b
+      graphdsl init mlp 3-4-2 relu --seed 7 -o relu.spec
     """
     from graphdsl.starter import StarterMistake, starter
 

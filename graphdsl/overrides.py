@@ -223,7 +223,10 @@ class _Overriding:
     def _nowhere(self, setting: Setting) -> None:
         span = setting.name.span.to(setting.member.span) if setting.member else setting.name.span
         text = f"{setting.name.text}.{setting.member.text}" if setting.member else setting.name.text
-        if self._is_computed(setting.name):
+        if setting.member and any(_same(layer.name, setting.name) for layer in self._of(Layer)):
+            hint = did_you_mean(setting.member.text, _OF_A_LAYER) or "a layer has weights, biases and bias"
+            self.reporter.error(f"a layer has no `{setting.member.text}` to set", span, hint=hint)
+        elif self._is_computed(setting.name):
             hint = f"set what it is computed from; in the spec, `given {text} = …` replaces what is computed"
             self.reporter.error(f"`{text}` is computed", span, hint=hint)
         elif setting.brackets and any(_same(n, setting.name) for n in self._known_names()):

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import random
 import re
+import subprocess
+import sys
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 
 import pytest
 from random_specs import cases
 
+from graphdsl import cli
 from graphdsl.diagnostics import Reporter, Source, Span, SpecError
 from graphdsl.fmt import formatted
 from graphdsl.lex import pieces
@@ -134,3 +138,52 @@ def test_what_is_calm_already_is_left_alone() -> None:
     for name in ("two-relu-layers-as-layers", "nets/sakib-221", "tour/functions"):
         text = (HOME.parent / "specs" / f"{name}.spec").read_text("utf-8")
         assert formatted(Source("test.spec", text)) == text
+
+
+# The command.
+
+
+def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a.spec").write_bytes(b"\xef\xbb\xbfinput x=1\r\ny=2*x   # twice\r\n")
+    Path("b.spec").write_text("input x = 1\n", "utf-8")
+    assert cli.main(["fmt", "--check", "a.spec", "b.spec"]) == 1
+    assert capfd.readouterr().out == "a.spec would change\n"
+    assert Path("a.spec").read_bytes().startswith(b"\xef\xbb\xbf")
+    assert cli.main(["fmt", "a.spec", "b.spec"]) == 0
+    assert capfd.readouterr().out == "formatted a.spec\n"
+    assert Path("a.spec").read_bytes() == b"input x = 1\ny = 2*x  # twice\n"
+    assert cli.main(["fmt", "--check", "a.spec", "b.spec"]) == 0
+
+
+def test_a_spec_with_mistakes_is_left_alone_and_so_are_those_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a.spec").write_text("input x=1\n", "utf-8")
+    Path("b.spec").write_text("y = = 1\n", "utf-8")
+    assert cli.main(["fmt", "a.spec", "b.spec"]) == 1
+    out, err = capfd.readouterr()
+    assert out == "" and "b.spec:1:3" in err
+    assert Path("a.spec").read_text("utf-8") == "input x=1\n"
+    assert cli.main(["fmt"]) == 2
+    assert cli.main(["fmt", "c.spec"]) == 1
+
+
+def test_what_can_be_read_in_two_ways_stays_as_it_is_typed_and_is_announced(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "a.spec"
+    path.write_text("input x=[0,5]\n", "utf-8")
+    assert cli.main(["fmt", str(path)]) == 0
+    assert path.read_text("utf-8") == "input x = [0,5]\n"
+    assert "`0,5` is read as two numbers" in capfd.readouterr().err
+
+
+def test_standard_input() -> None:
+    environment = {**os.environ, "PYTHONPATH": str(HOME.parent), "PYTHONIOENCODING": "utf-8"}
+    found = subprocess.run(
+        [sys.executable, "-m", "graphdsl", "fmt", "-"], input="input x=½\n", capture_output=True, text=True,
+        env=environment, encoding="utf-8",
+    )  # fmt: skip
+    assert (found.stdout, found.stderr, found.returncode) == ("input x = 1/2\n", "", 0)
