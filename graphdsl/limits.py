@@ -17,7 +17,7 @@ class Limits:
 
     entries: int = _limit(250_000, "entries of one vector, matrix or layer's weights")
     names: int = _limit(10_000, "members of one range of names or indices")
-    nodes: int = _limit(20_000, "equations and layers of a spec")
+    nodes: int = _limit(20_000, "equations and layers of a spec, its loops and modules written out")
 
 
 DEFAULT = Limits()

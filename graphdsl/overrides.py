@@ -6,14 +6,19 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from graphdsl.check.scope import spread
-from graphdsl.diagnostics import Reporter, Source, did_you_mean
-from graphdsl.expr import Array, Expr, Relation, Symbol, walk
+from graphdsl.diagnostics import Reporter, did_you_mean
+from graphdsl.expr import Array, Call, Expr, Relation, Symbol, walk
 from graphdsl.names import canonical
 from graphdsl.parse import parse_setting
 from graphdsl.syntax import (
+    NAMED,
+    Assignment,
     Declaration,
     Declared,
     Equation,
+    For,
+    Given,
+    GivenValue,
     Init,
     Layer,
     Loss,
@@ -59,7 +64,7 @@ def overridden(spec: Spec, overrides: Iterable[Override]) -> Spec:
     reporter = Reporter(source)
     settings: list[Setting] = []
     for override in wanted:
-        source, start = _with(source, override)
+        source, start = source.with_text(override.option, override.text)
         reporter.source = source
         found = parse_setting(source, start, override.option, reporter)
         settings += [found] if found else []
@@ -68,13 +73,6 @@ def overridden(spec: Spec, overrides: Iterable[Override]) -> Spec:
         work.carry_out(setting)
     reporter.stop_if_errors()
     return Spec(source, tuple(work.statements), (*spec.announcements, *reporter.warnings))
-
-
-def _with(source: Source, override: Override) -> tuple[Source, int]:
-    """The source with the option at its end, so that messages can point at it; and where it begins."""
-    start = len(source.text) + 1
-    added = (*source.added, (start, override.option))
-    return replace(source, text=f"{source.text}\n{override.text}", added=added), start
 
 
 class _Overriding:
@@ -92,11 +90,26 @@ class _Overriding:
             self.reporter.error(f"`{setting.name.text}` is set twice", setting.span)
             return
         self.done.append(key)
-        places = (self._declared, self._entry, self._in_a_layer, self._of_a_layer, self._said, self._unsaid)
+        places = (
+            self._given, self._declared, self._entry, self._in_a_layer, self._of_a_layer, self._of_an_instance,
+            self._said, self._unsaid,
+        )  # fmt: skip
         if not any(place(setting) for place in places):
             self._nowhere(setting)
 
     # Quantities.
+
+    def _given(self, setting: Setting) -> bool:
+        """A name of a `given`; its derivatives have no name here."""
+        if setting.member or setting.brackets:
+            return False
+        for i, statement in enumerate(self.statements):
+            if isinstance(statement, Given) and any(_gives(v, setting.name) for v in statement.values):
+                value = self._number(setting)
+                new = (replace(v, value=value) if value and _gives(v, setting.name) else v for v in statement.values)
+                self.statements[i] = replace(statement, values=tuple(new))
+                return True
+        return False
 
     def _declared(self, setting: Setting) -> bool:
         """A name of an `input`, `target`, `param` or `const`."""
@@ -186,6 +199,22 @@ class _Overriding:
             return True
         return False
 
+    def _of_an_instance(self, setting: Setting) -> bool:
+        """`cell.Wf` of `cell = lstm(units = 2)`: a parameter of a module, which its call may give a value."""
+        if setting.member is None or isinstance(setting.value, Quoted):
+            return False
+        for i, statement in enumerate(self.statements):
+            if not isinstance(statement, Equation) or not _same(statement.name, setting.name):
+                continue
+            if not isinstance(statement.value, Call) or statement.value.span is None:
+                return False
+            name = Symbol(setting.member.text, span=setting.member.span)
+            option = Call(NAMED, (name, setting.value), span=setting.span)
+            kept = tuple(a for a in statement.value.arguments if not _is_named(a, name))
+            self.statements[i] = replace(statement, value=replace(statement.value, arguments=(*kept, option)))
+            return True
+        return False
+
     # Settings.
 
     def _said(self, setting: Setting) -> bool:
@@ -241,7 +270,8 @@ class _Overriding:
         return [s for s in self.statements if isinstance(s, kind)]
 
     def _is_computed(self, name: Name) -> bool:
-        nodes = [s.name for s in self.statements if isinstance(s, Equation | Layer | Loss) and s.name]
+        nodes = [s.name for s in _everywhere(self.statements) if isinstance(s, Equation | Layer | Loss) and s.name]
+        nodes += [p.name for s in _everywhere(self.statements) if isinstance(s, Assignment) for p in s.targets]
         units = [n for layer in self._of(Layer) for group in layer.elements for n in spread(group, self.quiet)]
         return any(_same(n, name) for n in (*nodes, *units))
 
@@ -249,6 +279,9 @@ class _Overriding:
         for statement in self.statements:
             for declared in statement.declared if isinstance(statement, Declaration) else ():
                 yield from spread(declared.names, self.quiet)
+            for given in statement.values if isinstance(statement, Given) else ():
+                if isinstance(given.reference.of, Symbol):
+                    yield Name(given.reference.of.key, given.span)
             for value in _values(statement):
                 yield from (Name(s.key, s.span) for s in _parts(value) if isinstance(s, Symbol) and s.span)
             for setting in _settings(statement):
@@ -262,6 +295,25 @@ class _Overriding:
 
 def _same(a: Name, b: Name) -> bool:
     return canonical(a.text) == canonical(b.text)
+
+
+def _gives(given: GivenValue, name: Name) -> bool:
+    """Whether an entry of `given` is the value of a name."""
+    of = given.reference.of
+    return given.reference.wrt is None and isinstance(of, Symbol) and canonical(of.key) == canonical(name.text)
+
+
+def _is_named(argument: Expr, name: Symbol) -> bool:
+    """Whether an argument of a call is the option of a name."""
+    return isinstance(argument, Call) and argument.operation is NAMED and argument.arguments[0] == name
+
+
+def _everywhere(statements: Iterable[Statement]) -> Iterator[Statement]:
+    """All statements, also those of loops."""
+    for statement in statements:
+        yield statement
+        if isinstance(statement, For):
+            yield from _everywhere(statement.body)
 
 
 def _plain(name: Name) -> str:

@@ -45,7 +45,7 @@ def parse(source: Source, start: int = 0) -> Spec:
 def parse_setting(source: Source, start: int, option: str, reporter: Reporter) -> Setting | None:
     """The `name = value` of an option that a source ends with; a mistake of form is reported."""
     before = len(reporter.errors)
-    found = pieces(Source(source.name, " " * start + source.text[start:]), reporter)
+    found = pieces(source, reporter, start)
     whole = Span(start, len(source.text))
     if len(found) != 1 or not any(token.kind == "EQUAL" for token in found[0].tokens):
         if len(reporter.errors) == before:

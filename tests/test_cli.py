@@ -529,6 +529,6 @@ def test_other_values_on_the_command_line(folder: Path, capfd: pytest.CaptureFix
     assert run("draw", "net.spec", "--set", "x=3", "--steps", "2", "--step", "3", "--show", "values") == 0
     assert run("check", "net.spec", "--set", "xx=3") == 1
     assert capfd.readouterr().err == (
-        "error: there is no quantity and no setting `xx`\n --> --set\n  | xx=3\n  | ^^\n  hint: did you mean `x`?\n"
+        "error: there is no quantity and no setting `xx`\n --> --set:1:1\n1 | xx=3\n  | ^^\n  hint: did you mean `x`?\n"
     )
     assert run("check", "net.spec", "--steps", "0") == 2

@@ -102,6 +102,17 @@ def test_a_quantity_comes_before_a_setting() -> None:
     assert values(found) == {"eta": ["3"]} and found.training.settings["eta"].value == Decimal("0.25")
 
 
+def test_what_is_given() -> None:
+    text = "given z = [2, 1], h = 1\ninput x = 2\nh = 3*x\ny = h*z[1]\ngradient y\n"
+    found = model("z=[3, 4]", "h=5", text=text)
+    assert values(found)["z"] == ["3", "4"] and found.overrides["h"].value == 5
+
+
+def test_a_parameter_of_a_module() -> None:
+    text = "module scaled(x; by) -> y { param w[1]\ny = by*w[1]*x }\ninput x = 2\nm = scaled(by = 3, w = 4)\ny = m(x)\ngradient y\n"
+    assert values(model("m.w=5", "x=1", text=text)) == {"x": ["1"], "m.w": ["5"]}
+
+
 def test_without_options_the_spec_is_the_same_object() -> None:
     spec = parse(Source("test.spec", SPEC))
     assert overridden(spec, ()) is spec

@@ -13,7 +13,7 @@ from graphdsl.derive.shape import spoken
 from graphdsl.diagnostics import Span
 from graphdsl.expr import Array, Call, Expr, Relation, Symbol, walk
 from graphdsl.model import Quantity
-from graphdsl.numbers import Num, Shape, Tensor, scalar, size
+from graphdsl.numbers import Num, Shape, Tensor, size
 from graphdsl.syntax import DataKind, Declaration, Declared, LateParam, Name, Names, Symbols
 
 

@@ -21,6 +21,7 @@ from graphdsl.expr import (
     walk,
     with_children,
 )
+from graphdsl.limits import exceeded
 from graphdsl.names import Ink, canonical, indexed, ink_of
 from graphdsl.syntax import (
     NAMED,
@@ -52,9 +53,6 @@ from graphdsl.syntax import (
     Use,
     as_written,
 )
-
-MOST_STATEMENTS = 20_000
-"""So many equations may come of all loops and modules."""
 
 DEEPEST_CALL = 20
 """Modules may call modules so deep."""
@@ -238,12 +236,10 @@ class _Expander:
 
     def _count(self, span: Span) -> None:
         self.count += 1
-        if self.count > MOST_STATEMENTS:
-            self.reporter.error(
-                f"the loops and modules make more than {MOST_STATEMENTS:,} equations",
-                span,
-                hint="make the range smaller",
-            )
+        most = self.reporter.source.limits.nodes
+        if self.count > most:
+            hint = f"make the range smaller; {exceeded('nodes', 2 * most)}"
+            self.reporter.error(f"the loops and modules make more than {most:,} equations", span, hint=hint)
             self.reporter.stop()
 
     def _values(self, loop: For, env: Mapping[str, Expr], frame: _Frame) -> list[Expr]:
@@ -262,11 +258,13 @@ class _Expander:
         if high < low:
             self.reporter.error(f"the range {low}..{high} runs backwards", bounds.span, hint=f"write {high}..{low}")
             return []
-        if (high - low + 1) * max(1, weight) > MOST_STATEMENTS:
+        most, wanted = self.reporter.source.limits.nodes, (high - low + 1) * max(1, weight)
+        if wanted > most:
             self.reporter.error(
                 f"the range has {high - low + 1:,} members",
                 bounds.span,
-                f"at most {MOST_STATEMENTS:,} equations are made",
+                f"at most {most:,} equations are made",
+                hint=exceeded("nodes", wanted),
             )
             return []
         return [Number(Decimal(i), span=bounds.span) for i in range(low, high + 1)]
