@@ -88,7 +88,7 @@ def test_a_spec_with_mistakes_of_meaning_is_formatted_too(path: Path) -> None:
 
 
 def test_random_specs_say_the_same() -> None:
-    for case in cases(60, seed=31):
+    for case in cases(40, seed=31):
         holds(case.text)
 
 
@@ -116,7 +116,7 @@ def shaken(text: str, rng: random.Random) -> str:
 def test_however_it_is_spaced() -> None:
     """Spaces mean nothing (apart from those that make two words of one, and `[1 -2]`), and so the calm form is reached from any."""
     rng, tried = random.Random(5), 0
-    for text in [*(case.text for case in cases(60, seed=32)), *(path.read_text("utf-8") for path in WHOLE)]:
+    for text in [*(case.text for case in cases(30, seed=32)), *(path.read_text("utf-8") for path in WHOLE)]:
         other = shaken(text, rng)
         try:
             same = meaning(other) == meaning(text)
@@ -125,7 +125,7 @@ def test_however_it_is_spaced() -> None:
         if same:
             tried += 1
             holds(other)
-    assert tried > 60
+    assert tried > 30
 
 
 @pytest.mark.parametrize("path", sorted(LAYOUT.glob("*.spec")), ids=lambda p: p.stem)
