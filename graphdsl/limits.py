@@ -16,6 +16,7 @@ class Limits:
     """The table. A new limit is a row here, and `exceeded` where it is looked at."""
 
     entries: int = _limit(250_000, "entries of one vector, matrix or layer's weights")
+    products: int = _limit(2_000_000, "products of one convolution, entries looked at by one pooling")
     names: int = _limit(10_000, "members of one range of names or indices")
     nodes: int = _limit(20_000, "equations and layers of a spec, its loops and modules written out")
 

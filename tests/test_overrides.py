@@ -148,13 +148,18 @@ WIDE = "input x[30] = 1\ny = sum(x)\ngradient y\n"
 MANY = "input x1..x30 = 1\ny = x1\ngradient y\n"
 
 
-@pytest.mark.parametrize(("name", "text"), [("entries", WIDE), ("names", MANY), ("nodes", SPEC)])
-def test_a_limit_can_be_lowered_and_raised(name: str, text: str) -> None:
-    count = 3 if name == "nodes" else 29
+FILTER = "input X[6, 6] = 1\nparam K[1, 1] = 1\ny = sum(conv2d(X, K))\ngradient y\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "count"),
+    [("entries", WIDE, 30), ("names", MANY, 30), ("nodes", SPEC, 4), ("products", FILTER, 36)],
+)
+def test_a_limit_can_be_lowered_and_raised(name: str, text: str, count: int) -> None:
     with pytest.raises(SpecError, match=f"--limit {name}=") as caught:
-        graphdsl.solve(text, limits={name: count})
+        graphdsl.solve(text, limits={name: count - 1})
     assert [f"--limit {name}=" in d.hint for d in caught.value.diagnostics if d.severity == "error"] == [True]
-    graphdsl.solve(text, limits={name: 30})
+    graphdsl.solve(text, limits={name: count})
 
 
 def test_every_limit_is_in_the_reference() -> None:

@@ -54,7 +54,7 @@ def test_a_net_is_solved_and_learns(sizes: str, activation: str) -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS[:6])
-@pytest.mark.parametrize("kind", ["circuit", "rnn"])
+@pytest.mark.parametrize("kind", ["circuit", "rnn", "cnn", "attention"])
 def test_every_parameter_of_the_other_kinds_matters(kind: str, seed: int) -> None:
     found = graphdsl.solve(starter(kind, seed=seed))
     assert not [a for a in found.announcements if a.severity == "warning"]

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Protocol
 
 from graphdsl import ops
-from graphdsl.check.scope import MOST_ENTRIES, Scope
+from graphdsl.check.scope import Scope, counted
 from graphdsl.derive.shape import spoken
 from graphdsl.diagnostics import Span, did_you_mean, nearest
 from graphdsl.expr import (
@@ -30,6 +30,7 @@ from graphdsl.expr import (
     Symbol,
     number,
 )
+from graphdsl.limits import exceeded
 from graphdsl.names import canonical
 from graphdsl.numbers import Num, Shape, indices, size
 from graphdsl.syntax import MATMUL, NAMED
@@ -60,9 +61,6 @@ LATER_FUNCTIONS = frozenset(
         "class",
     ]
 )
-
-MOST_PRODUCTS = 2_000_000
-"""A convolution may multiply so many pairs, and pooling may look at so many entries."""
 
 FLAGS = {"true": 1, "false": 0}
 SHAPE_FUNCTIONS: Mapping[str, Callable[[Shape], int | None]] = {
@@ -129,12 +127,7 @@ class Calls:
         return None if typed is None or not self._small(typed.shape, asked) else typed
 
     def _small(self, shape: Shape, asked: Asked) -> bool:
-        if size(shape) <= MOST_ENTRIES:
-            return True
-        self.reporter.error(
-            f"this would have {size(shape):,} entries", asked.span, f"at most {MOST_ENTRIES:,} are allowed"
-        )
-        return False
+        return counted(shape, "this", asked.span, self.reporter)
 
     # What a call is made of.
 
@@ -477,10 +470,13 @@ class Calls:
         return found if self._few(size(found.shape) * window**2, asked) else None
 
     def _few(self, products: int, asked: Asked) -> bool:
-        if products <= MOST_PRODUCTS:
+        """A convolution multiplies so many pairs, pooling looks at so many entries."""
+        most = self.reporter.source.limits.products
+        if products <= most:
             return True
+        hint = exceeded("products", products)
         self.reporter.error(
-            f"this would take {products:,} products", asked.span, f"at most {MOST_PRODUCTS:,} are allowed"
+            f"this would take {products:,} products", asked.span, f"at most {most:,} are allowed", hint=hint
         )
         return False
 

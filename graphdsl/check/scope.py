@@ -208,7 +208,7 @@ def _numbered(text: str) -> tuple[str, int | None]:
     return stem, int(digits) if digits and len(digits) < 10 else None
 
 
-def counted(shape: Shape, what: str, span: Span, reporter: Reporter, things: str = "entries") -> bool:
+def counted(shape: Shape, what: str, span: Span | None, reporter: Reporter, things: str = "entries") -> bool:
     """Whether a shape is small enough to be made; reported before memory is touched."""
     most, count = reporter.source.limits.entries, size(shape)
     if count <= most:
