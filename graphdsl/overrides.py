@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from graphdsl.check.scope import spread
+from graphdsl.check.settings import REPORT
 from graphdsl.diagnostics import Reporter, did_you_mean
 from graphdsl.expr import Array, Call, Expr, Relation, Symbol, walk
 from graphdsl.names import canonical
@@ -49,8 +51,12 @@ KNOWN = {
         "mu", "beta", "beta1", "beta2", "rho", "epsilon", "t",
     ),
     "numbers": ("carry", "decimals", "rounding", "significant"),
+    "report": tuple(REPORT),
     "init": ("seed",),
 }  # fmt: skip
+_ALWAYS: dict[str, Literal["numbers", "report"]] = {"numbers": "numbers", "report": "report"}
+"""What every spec has, said or not."""
+
 _EITHER = {"steps": "epochs", "epochs": "steps"}
 _OF_A_LAYER = {"weights": "weights", "W": "weights", "biases": "biases", "b": "biases", "bias": "bias"}
 
@@ -240,8 +246,8 @@ class _Overriding:
             if _keyword(statement) == home:
                 self.statements[i] = _with_settings(statement, (*_settings(statement), wanted))
                 return True
-        if home == "numbers":
-            self.statements.append(Options("numbers", (wanted,), setting.span))
+        if home in _ALWAYS:
+            self.statements.append(Options(_ALWAYS[home], (wanted,), setting.span))
         else:
             what = "training" if home == "train" else "`init`"
             self.reporter.error(f"this spec has no {what}, and `{name}` belongs to `{home}`", setting.span)

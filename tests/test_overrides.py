@@ -87,6 +87,7 @@ def test_settings() -> None:
     assert (found.training.settings["eta"].value, found.training.steps) == (Decimal("0.2"), 3)
     assert found.display.rounding == "cut"
     assert values(model("seed=4")) != values(model())
+    assert set(model("style=matrix").report) == {"style"}
 
 
 def test_a_said_setting_is_replaced_and_others_stay() -> None:
