@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import NoReturn, TypeGuard
 
 from graphdsl import ops
@@ -156,7 +158,7 @@ class Definitions:
 
     def _declare_layer(self, statement: Layer, place: int) -> Definition | None:
         number_ = len(self.shelves) + 1
-        shelf = declare_layer(statement, number_, self._z_inks(), self.scope, self.resolver)
+        shelf = declare_layer(statement, number_, self._z_inks, self.scope, self.resolver)
         if shelf is None:
             return None
         shelf.previous = self.shelves[-1].units.key if self.shelves else None
@@ -173,8 +175,12 @@ class Definitions:
         names = (statement.name.text, *(p.key for p in shelf.units.parts or () if shelf.named), *own)
         return Definition(names, frozenset(needs), statement.name.span, shelf, place)
 
+    @cached_property
     def _z_inks(self) -> dict[str, Ink]:
-        """z₃ for the argument of H₃, where no other unit and no name of the author's has that look."""
+        """z₃ for the argument of H₃, where no other unit and no name of the author's has that look.
+
+        It is asked for once all definitions are entered.
+        """
         units: list[str] = []
         taken: list[Ink] = []
         for statement in self._entered:
@@ -185,8 +191,8 @@ class Definitions:
                 units += [statement.name.text] if _activated(statement.value) else []
         taken += [meaning_ink for text in self.scope.spellings() if (meaning_ink := ink_of(text))]
         short = {u: Ink("z", ink_of(u).sub) for u in units if len(ink_of(u).base) == 1 and ink_of(u).sub}
-        counts = [*short.values(), *taken]
-        return {u: ink for u, ink in short.items() if counts.count(ink) == 1}
+        counts = Counter([*short.values(), *taken])
+        return {u: ink for u, ink in short.items() if counts[ink] == 1}
 
     # Then their order.
 
@@ -251,7 +257,7 @@ class Definitions:
         made: list[Node] = []
         z_name = _argument_name(name)
         if _is_activation(formula) and _compound(formula.arguments[0]) and self.scope.meaning(z_name) is None:
-            z = Symbol(z_name, typed.shape, self._z_inks().get(name) or _argument_ink(name, ink))
+            z = Symbol(z_name, typed.shape, self._z_inks.get(name) or _argument_ink(name, ink))
             made.append(Node(z, formula.arguments[0], "pre-activation", span))
             self.scope.declare(z_name, "node", span, z)
             formula = with_children(formula, (z,))
