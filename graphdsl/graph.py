@@ -150,8 +150,17 @@ class Graph:
     def shared(self) -> dict[str, tuple[str, ...]]:
         """The parameters that stand in more than one place, and the computed entries where they stand, place by place."""
         keys = [entry.key for q in self.model.quantities if q.kind == "param" for entry in entry_symbols(q.symbol)]
-        uses = {key: tuple(use for use in self.entries.successors(key) for _ in self._places(use, key)) for key in keys}
+        uses = {
+            key: tuple(
+                use for use in self.entries.successors(key) for _ in self._places(use, key) if not self._adds(use)
+            )
+            for key in keys
+        }
         return {key: used for key, used in uses.items() if len(used) > 1}
+
+    def _adds(self, key: str) -> bool:
+        """Whether an entry is the penalty: it is no part of what a sample computes."""
+        return self.computed[key][0].role == "penalty"
 
     def _places(self, use: str, key: str) -> list[Expr]:
         return [node for node in walk(self.formula(use)) if isinstance(node, Symbol) and node.key == key]

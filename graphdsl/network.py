@@ -70,7 +70,7 @@ def _units(graph: Graph) -> list[str]:
     if not _is_net(graph):
         return [key for key in graph.symbols if not graph.is_argument(key) and _matters(graph, key)]
     after_targets = _after_targets(graph, [key for key, kind in kinds.items() if kind == "target"])
-    hidden = after_targets | {o.key for o in model.objectives if model.loss is not None and o == model.loss}
+    hidden = after_targets | {o.key for o in model.objectives if o in (model.loss, model.penalty)}
     return [
         key
         for key in graph.symbols

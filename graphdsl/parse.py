@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from graphdsl.diagnostics import Reporter, Source, Span, SpecError
 from graphdsl.lex import BLOCKS, Token, pieces, statement_keywords, stop_if_too_many
 from graphdsl.slips import Failure, explain
 from graphdsl.statements import Builder
-from graphdsl.syntax import Setting, Spec, Statement
+from graphdsl.syntax import DataBlock, Setting, Spec, Statement
 from graphdsl.tables import parser
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def parse(source: Source, start: int = 0) -> Spec:
         if isinstance(tree, Failure):
             _tell(tree, source, reporter)
         else:
-            statements.append(builder.statement(tree))
+            statements.append(_with_file(builder.statement(tree), source, reporter))
         stop_if_too_many(reporter)
     if not found and not reporter.errors:
         reporter.error("the spec is empty", hint="`graphdsl demo` writes one to start from")
@@ -56,6 +57,24 @@ def parse_setting(source: Source, start: int, option: str, reporter: Reporter) -
         _explain(tree, source, reporter)
         return None
     return Builder(source, reporter, False).setting(tree)
+
+
+def shipped(name: str) -> Spec:
+    """A spec that comes with the package, such as the table of optimizers."""
+    return parse(read(resources.files("graphdsl").joinpath(name).read_bytes(), name))
+
+
+def _with_file(statement: Statement, source: Source, reporter: Reporter) -> Statement:
+    """The statement; data that stand in a file are read from it."""
+    if not isinstance(statement, DataBlock) or statement.file is None:
+        return statement
+    from graphdsl.datafile import DataMistake, rows
+
+    try:
+        return rows(statement, source.folder)
+    except DataMistake as mistake:
+        reporter.error(mistake.message, statement.file.span, mistake.label, hint=mistake.hint)
+        return statement
 
 
 def _tree(tokens: Sequence[Token], start: str, keyword: str | None = None) -> Tree[LarkToken] | Failure:

@@ -36,6 +36,7 @@ from graphdsl.syntax import (
     RANGE,
     TRANSPOSE,
     Assignment,
+    DataBlock,
     Declaration,
     Declared,
     Equation,
@@ -58,10 +59,13 @@ from graphdsl.syntax import (
     Note,
     Options,
     Parameter,
+    Penalty,
     Place,
     Printed,
     Quoted,
     Reference,
+    Row,
+    Rule,
     Setting,
     Statement,
     Symbols,
@@ -236,6 +240,29 @@ class Builder:
         keyword, optimizer, settings = parts
         return Train(_name(optimizer) if optimizer else Name("sgd", keyword.span), tuple(settings or ()), span)
 
+    def _data(self, parts: Any, span: Span) -> DataBlock:
+        """Rows written here; a file's are read by `parse`."""
+        rows = tuple(part for part in parts if isinstance(part, Row))
+        file = next((_quoted(part) for part in parts if isinstance(part, Token) and part.kind == "STRING"), None)
+        return DataBlock(rows, file, span)
+
+    def _row(self, parts: Any, span: Span) -> Row:
+        arrow = next((i for i, part in enumerate(parts) if isinstance(part, Token) and part.kind == "ARROW"), None)
+        cells = [[p for p in side if p is not None and not isinstance(p, Token)] for side in _parted(parts, arrow)]
+        return Row(tuple(cells[0]), tuple(cells[1]), span)
+
+    def _penalty(self, parts: Any, span: Span) -> Penalty:
+        _, name, value = parts
+        return Penalty(_name(name), value, span)
+
+    def _optimizer(self, parts: Any, span: Span) -> Rule:
+        _, name, head, body = parts
+        for statement in body:
+            if not isinstance(statement, Equation):
+                self.reporter.error("the rule of an optimizer is a list of assignments", statement.span)
+        inputs, options = head or ((), ())
+        return Rule(_name(name), (*inputs, *options), tuple(s for s in body if isinstance(s, Equation)), span)
+
     def _options(self, parts: Any, span: Span) -> Options:
         keyword, settings = parts
         return Options(keyword.text, settings, span)
@@ -277,9 +304,9 @@ class Builder:
 
     def _reference(self, parts: Any, span: Span) -> Reference:
         of, wrt = parts
-        last, after = _without_after(of if wrt is None else wrt)
+        last, when = _without_after(of if wrt is None else wrt)
         if wrt is None:
-            return Reference(last, None, after, span)
+            return Reference(last, None, when.after, span, when.sample, when.epoch)
         above, below = _without_d(of), _without_d(last)
         if above is None or below is None:
             self.reporter.error(
@@ -289,7 +316,7 @@ class Builder:
                 if not (above or below)
                 else "write d before both names, as in dE/dw1",
             )
-        return Reference(above or of, below or last, after, span)
+        return Reference(above or of, below or last, when.after, span, when.sample, when.epoch)
 
     # --- the question, functions and modules, loops
 
@@ -660,9 +687,9 @@ _OBJECTIVES: dict[str, Literal["loss", "minimise", "maximise"]] = {
 }  # fmt: skip
 _NOT_NUMBERS = {"nan", "inf", "infinity"}
 _NUMBERED = re.compile(r"(?P<stem>.*?)(?P<number>[0-9]{1,9})", re.ASCII)
-_AFTER = re.compile(r"(?P<key>.+)\.after(?P<count>[0-9]{0,6})", re.ASCII)
+_WHEN = re.compile(r"(?P<key>.+)\.(?P<kind>after|sample|epoch)(?P<count>[0-9]{0,7})", re.ASCII)
 _LATER_STATEMENTS = {
-    "data": "data", "vary": "vary", "require": "require", "penalty": "penalty", "optimizer": "optimizer",
+    "vary": "vary", "require": "require",
 }  # fmt: skip
 _POINTS = ("points", "point", "Punkte", "Punkt", "marks", "mark", "P", "点", "分")
 
@@ -745,15 +772,37 @@ def _whole(expr: Expr) -> int | None:
     return int(expr.value) if abs(expr.value) < 10**15 else None
 
 
-def _without_after(place: Expr) -> tuple[Expr, int | None]:
-    """The place without `.after`, and after how many updates it is meant: 0 where nothing is said, None for all."""
+@dataclass(frozen=True, slots=True)
+class _When:
+    """After how many updates (None for all), of which sample, at the end of which epoch; 0 where nothing is said."""
+
+    after: int | None = 0
+    sample: int = 0
+    epoch: int = 0
+
+
+def _without_after(place: Expr) -> tuple[Expr, _When]:
+    """The place without `.after2`, `.sample3` and `.epoch4`, and what they said."""
     if isinstance(place, Element):
-        of, after = _without_after(place.of)
-        return replace(place, of=of), after
-    match = _AFTER.fullmatch(place.key) if isinstance(place, Symbol) else None
-    if match is None:
-        return place, 0
-    return Symbol(match["key"], span=place.span), int(match["count"]) if match["count"] else None
+        of, when = _without_after(place.of)
+        return replace(place, of=of), when
+    match = _WHEN.fullmatch(place.key) if isinstance(place, Symbol) else None
+    if match is None or (match["kind"] != "after" and not match["count"]):
+        return place, _When()
+    inner, when = _without_after(Symbol(match["key"], span=place.span))
+    count = int(match["count"]) if match["count"] else None
+    match match["kind"]:
+        case "after":
+            return inner, replace(when, after=count)
+        case "sample":
+            return inner, replace(when, sample=count or 0)
+        case _:
+            return inner, replace(when, epoch=count or 0)
+
+
+def _parted(parts: list[Any], arrow: int | None) -> tuple[list[Any], list[Any]]:
+    """What stands before the arrow, and what after it."""
+    return (parts, []) if arrow is None else (parts[:arrow], parts[arrow + 1 :])
 
 
 def _without_d(place: Expr) -> Expr | None:

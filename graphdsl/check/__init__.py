@@ -11,10 +11,13 @@ from graphdsl.check.expand import expand
 from graphdsl.check.expectations import expectations
 from graphdsl.check.functions import declared_functions
 from graphdsl.check.initial import fill
-from graphdsl.check.questions import Questions, declare_given, given_values
+from graphdsl.check.questions import Overrides, Questions, declare_given, given_values
 from graphdsl.check.resolve import Resolver
+from graphdsl.check.rules import rules
+from graphdsl.check.samples import samples
 from graphdsl.check.scope import Scope, article, spread
-from graphdsl.check.settings import numbers, report, training
+from graphdsl.check.settings import numbers, report
+from graphdsl.check.training import state_names, training
 from graphdsl.check.views import nudges, tangents
 from graphdsl.derive.element import entry_symbols
 from graphdsl.derive.shape import spoken
@@ -24,6 +27,7 @@ from graphdsl.model import LayerOutline, Model, Node, Quantity, Training
 from graphdsl.names import canonical
 from graphdsl.numbers import size
 from graphdsl.syntax import (
+    DataBlock,
     Declaration,
     Equation,
     Expected,
@@ -39,6 +43,8 @@ from graphdsl.syntax import (
     Loss,
     Note,
     Options,
+    Penalty,
+    Rule,
     Spec,
     Statement,
     Symbols,
@@ -69,28 +75,31 @@ def check(spec: Spec) -> Model:
         match declaration:
             case Declaration():
                 declare_data(declaration, scope, resolver)
-            case Equation() | Layer() | Loss() | LateParam():
+            case Equation() | Layer() | Loss() | LateParam() | Penalty():
                 definitions.enter(declaration)
             case _:
                 pass
     scope.data = dict(sorted(scope.data.items(), key=lambda item: item[1].span.start))
+    data_rows = samples(spec.of(DataBlock), scope, resolver)
     overrides = declare_given(spec.of(Given), _defined(spec), scope, resolver)
     nodes = given_values(overrides, definitions.nodes(), scope, resolver)
     loss, ascent = _loss(spec, definitions, reporter)
     if loss is None and spec.of(Train):
         loss = next((node.symbol for node in nodes if node.role == "stand-in"), None)
     drawn = fill(spec.of(Init), scope, resolver)
-    settings = numbers([o for o in spec.of(Options) if o.kind == "numbers"], scope, resolver)
+    plan, frozen = _training(spec, ascent, len(data_rows), overrides, scope, resolver)
+    states = state_names(plan)
+    settings = numbers([o for o in spec.of(Options) if o.kind == "numbers"], states, scope, resolver)
     shown = report([o for o in spec.of(Options) if o.kind == "report"], scope)
-    plan, frozen = _training(spec, ascent, scope, resolver)
     data = quantities(scope, frozen, drawn is not None)
     gradients = spec.of(Gradient)
     objectives, wrt = _objectives(gradients, loss, scope, resolver)
     stand_ins = (node.symbol for node in nodes if node.role == "stand-in")
     objectives = tuple(dict.fromkeys((*objectives, *stand_ins)))
+    penalty = _penalty(spec, loss, nodes, scope)
     scope.look_alikes()
     _refuse_what_is_missing(spec, nodes, loss, plan, reporter)
-    expected = expectations(spec.of(Expected), plan, nodes, scope, resolver)
+    expected = expectations(spec.of(Expected), plan, len(data_rows), loss, nodes, scope, resolver)
     questions = Questions(plan, {node.symbol.key: node for node in nodes}, scope, resolver)
     tasks, remarks = questions.tasks(spec.of(Find)), questions.remarks(spec.of(Note))
     title, credit = _words(spec, "title", reporter), _words(spec, "source", reporter)
@@ -109,12 +118,14 @@ def check(spec: Spec) -> Model:
             LayerOutline(s.units.key, s.units, s.named, s.activation.name if s.activation else "linear")
             for s in definitions.shelves
         ),
-        objectives=objectives,
+        objectives=objectives if penalty is None else (*objectives, penalty),
         loss=loss,
         wrt=wrt,
         training=plan,
         carry=settings.carry,
         display=settings.display,
+        samples=data_rows,
+        penalty=penalty,
         expected=expected,
         overrides=overrides.values,
         upstream=overrides.upstream,
@@ -175,13 +186,48 @@ def _loss(spec: Spec, definitions: Definitions, reporter: Reporter) -> tuple[Sym
     return definitions.loss, bool(statements) and statements[0].kind == "maximise"
 
 
-def _training(spec: Spec, ascent: bool, scope: Scope, resolver: Resolver) -> tuple[Training | None, frozenset[str]]:
+def _training(
+    spec: Spec, ascent: bool, count: int, overrides: Overrides, scope: Scope, resolver: Resolver
+) -> tuple[Training | None, frozenset[str]]:
+    own = rules(spec.of(Rule), scope)
+    broken = {rule.name.text for rule in spec.of(Rule)} - own.keys()
     statements = spec.of(Train)
     for again in statements[1:]:
         scope.reporter.error("a spec has one training", again.span, also=[Label(statements[0].span, "the first")])
     if not statements:
         return None, frozenset()
-    return training(statements[0], ascent, scope, resolver)
+    if statements[0].optimizer.text in broken:
+        return None, frozenset()
+    return training(statements[0], ascent, count, own, overrides.states, scope, resolver)
+
+
+def _penalty(spec: Spec, loss: Symbol | None, nodes: tuple[Node, ...], scope: Scope) -> Symbol | None:
+    """The penalty's node; it is of the parameters, not of a sample."""
+    statements = spec.of(Penalty)
+    for again in statements[1:]:
+        scope.reporter.error("a spec has one penalty", again.span, also=[Label(statements[0].span, "the first")])
+    if not statements:
+        return None
+    statement = statements[0]
+    if loss is None:
+        scope.reporter.error("a penalty is added to a loss, and there is none", statement.span)
+    by_key = {node.symbol.key: node for node in nodes}
+    node = by_key.get(statement.name.text)
+    if node is None:
+        return None
+    waiting, seen = [node.symbol.key], set[str]()
+    while waiting:
+        key = waiting.pop()
+        if key in seen:
+            continue
+        seen.add(key)
+        datum = scope.data.get(key)
+        if datum is not None and datum.kind in ("input", "target"):
+            what = f"`{key}` is {article(datum.kind)}"
+            scope.reporter.error("a penalty depends on parameters only", statement.value.span, what)
+            break
+        waiting += symbols(by_key[key].formula) if key in by_key else []
+    return node.symbol
 
 
 MOST_OBJECTIVES = 64

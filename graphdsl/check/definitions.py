@@ -36,7 +36,7 @@ from graphdsl.limits import exceeded
 from graphdsl.model import Node
 from graphdsl.names import Ink, canonical, ink_of
 from graphdsl.numbers import indices
-from graphdsl.syntax import AS, Equation, LateParam, Layer, Loss, Name, Quoted
+from graphdsl.syntax import AS, Equation, LateParam, Layer, Loss, Name, Penalty, Quoted
 
 HALF_SQUARED_ERROR = "half_squared_error"
 LATER_LOSSES = frozenset(
@@ -65,7 +65,7 @@ class Definition:
     names: tuple[str, ...]
     needs: frozenset[str]
     span: Span
-    statement: Equation | Shelf | Loss | LateParam
+    statement: Equation | Shelf | Loss | LateParam | Penalty
     place: int
 
 
@@ -78,9 +78,9 @@ class Definitions:
         self.reporter = scope.reporter
         self.shelves: list[Shelf] = []
         self.loss: Symbol | None = None
-        self._entered: list[Equation | Layer | Loss | LateParam] = []
+        self._entered: list[Equation | Layer | Loss | LateParam | Penalty] = []
 
-    def enter(self, statement: Equation | Layer | Loss | LateParam) -> None:
+    def enter(self, statement: Equation | Layer | Loss | LateParam | Penalty) -> None:
         """Keep a definition, with the parts that it names in place as definitions of their own."""
         if len(self._entered) >= self.reporter.source.limits.nodes:
             self._refuse_more(statement)
@@ -91,7 +91,7 @@ class Definitions:
         self._entered += lifted
         self._entered.append(replace(statement, value=value))
 
-    def _refuse_more(self, statement: Equation | Layer | Loss | LateParam) -> NoReturn:
+    def _refuse_more(self, statement: Equation | Layer | Loss | LateParam | Penalty) -> NoReturn:
         """The first statement too many ends it: all that uses what follows would be a mistake as well."""
         most = self.reporter.source.limits.nodes
         hint = exceeded("nodes", 2 * most)
@@ -114,7 +114,7 @@ class Definitions:
 
     # Names first.
 
-    def _declare(self, statement: Equation | Layer | Loss | LateParam, place: int) -> Definition | None:
+    def _declare(self, statement: Equation | Layer | Loss | LateParam | Penalty, place: int) -> Definition | None:
         match statement:
             case Layer():
                 return self._declare_layer(statement, place)
@@ -122,8 +122,9 @@ class Definitions:
                 new = self.scope.declare(statement.name.text, statement.kind, statement.call)
                 needs = frozenset(n for extent in statement.shape for n in _names(extent))
                 return Definition((statement.name.text,), needs, statement.call, statement, place) if new else None
-            case Equation():
-                new = self.scope.declare(statement.name.text, "node", statement.name.span)
+            case Equation() | Penalty():
+                kind = "node" if isinstance(statement, Equation) else "penalty"
+                new = self.scope.declare(statement.name.text, kind, statement.name.span)
                 needs = _names(statement.value)
                 return Definition((statement.name.text,), needs, statement.span, statement, place) if new else None
             case Loss():
@@ -235,6 +236,21 @@ class Definitions:
                 return self._loss_nodes(statement)
             case LateParam() as statement:
                 return self._late_param(statement)
+            case Penalty() as statement:
+                return self._penalty(statement)
+
+    def _penalty(self, statement: Penalty) -> list[Node] | None:
+        typed = self.resolver.resolve(statement.value)
+        if typed is not None and typed.shape:
+            hint = "add its entries up: `sum(…)`"
+            what = spoken(typed.shape)
+            self.reporter.error(f"a penalty is one number, this is {what}", statement.value.span, hint=hint)
+            return None
+        if typed is None:
+            return None
+        symbol = Symbol(statement.name.text)
+        self.scope.define(symbol.key, symbol)
+        return [Node(symbol, typed.expr, "penalty", statement.span)]
 
     def _late_param(self, statement: LateParam) -> list[Node] | None:
         """A module's own quantity, now that the shapes that it depends on are known."""

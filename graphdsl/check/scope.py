@@ -51,6 +51,7 @@ class Scope:
     used: set[str] = field(default_factory=set)
     clashing: set[str] = field(default_factory=set)
     families: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    advice: str = "declare it with `input`, `param` or `const`, or give it an equation"
 
     def declare(self, text: str, kind: str, span: Span, expr: Expr | None = None) -> bool:
         """Enter a name; a second one of the same name is a mistake that points at both."""
@@ -112,8 +113,7 @@ class Scope:
                 f"`{text}` is not defined",
                 span,
                 "unknown name",
-                hint=did_you_mean(text, self.spellings())
-                or "declare it with `input`, `param` or `const`, or give it an equation",
+                hint=did_you_mean(text, self.spellings()) or self.advice,
             )
             return None
         if meaning.kind == "family":

@@ -25,7 +25,9 @@ def tangents(report: Mapping[str, Setting], scope: Scope, resolver: Resolver) ->
             return ()
         found += _data(entry, scope, resolver)
     if len(found) > MOST_TANGENTS:
-        _refuse(setting, scope, f"`tangents` would show {len(found)} forward modes", f"at most {MOST_TANGENTS} are shown")
+        _refuse(
+            setting, scope, f"`tangents` would show {len(found)} forward modes", f"at most {MOST_TANGENTS} are shown"
+        )
     return tuple(dict.fromkeys(found))
 
 
@@ -41,7 +43,9 @@ def nudges(report: Mapping[str, Setting], scope: Scope, resolver: Resolver) -> d
                 if change is not None and not change.value:
                     scope.reporter.error("a nudge is not 0", value.span)
                 elif change is not None and len(keys) > 1:
-                    scope.reporter.error("one number is nudged at a time", name.span, hint=f"name an entry, as in {keys[0]}")
+                    scope.reporter.error(
+                        "one number is nudged at a time", name.span, hint=f"name an entry, as in {keys[0]}"
+                    )
                 elif change is not None:
                     found |= dict.fromkeys(keys, change.value)
             case _:

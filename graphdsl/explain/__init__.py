@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from graphdsl import __version__
 from graphdsl.diagram import Diagram
 from graphdsl.document import Block, Derivation, Document, Figure, Inlines, Math, Paragraph, Section, Text
+from graphdsl.explain.directions import otherwise
 from graphdsl.explain.forward_mode import forward_mode
 from graphdsl.explain.front import conventions, given
 from graphdsl.explain.letters import in_letters
@@ -14,8 +17,10 @@ from graphdsl.explain.nudges import nudges
 from graphdsl.explain.order import Order
 from graphdsl.explain.passes import Passes
 from graphdsl.explain.questions import answers, opening, tasks, with_remarks
+from graphdsl.explain.samples import Batch, all_samples, given_samples, is_batch
 from graphdsl.explain.symmetry import Colours, colours
-from graphdsl.explain.tables import published, results, rounds, update
+from graphdsl.explain.tables import published, results, rounds
+from graphdsl.explain.updating import is_plain, update
 from graphdsl.explain.worked import Pass, numeral
 from graphdsl.expr import Symbol
 from graphdsl.graph import Graph, entry_symbols
@@ -51,7 +56,7 @@ def explain(
     blocks += published(verdicts, trace.graph.symbols, phrases)
     return Document(
         title=model.title or phrases.words("untitled"),
-        subtitle=_subtitle(model, phrases),
+        subtitle=_subtitle(trace, phrases),
         blocks=with_remarks(blocks, model.remarks, phrases),
         colophon=_colophon(model, check, phrases),
         language=phrases.language,
@@ -70,7 +75,7 @@ class _Story:
         self.graph = trace.graph
         self.phrases = phrases
         self.order = Order(trace.graph)
-        self.colours: Colours = colours(trace.graph)
+        self.colours: Colours = _told_apart(trace.graph) if _by_thresholds(trace.graph) else colours(trace.graph)
         given_instead = self.graph.model.overrides
         self.data = frozenset(k for k in self.graph.symbols if k not in self.graph.computed or k in given_instead)
 
@@ -87,36 +92,61 @@ class _Story:
 
     def front(self) -> list[Block]:
         """What is given, what is asked, and the conventions that hold."""
-        noted = given(self.graph, self.phrases)
-        return [noted, *tasks(self.graph, self.phrases), conventions(self.graph, self.phrases)]
+        told = [given(self.graph, self.phrases), *given_samples(self.graph, self.phrases)]
+        return [*told, *tasks(self.graph, self.phrases), conventions(self.trace, self.phrases)]
 
     def rounds(self) -> list[Block]:
         """Every round in full, or the first two and the last."""
-        total = len(self.trace.rounds)
-        shown = range(total) if total <= MOST_ROUNDS else [0, 1, total - 1]
+        kept = {round_.number: round_ for round_ in self.trace.rounds}
+        total = self.trace.steps or 1
+        shown = range(1, total + 1) if total <= MOST_ROUNDS else [1, 2, total]
         blocks: list[Block] = []
-        for i in shown:
-            if i > 1 and total > MOST_ROUNDS:
-                blocks.append(Paragraph(self.phrases.say("rounds_between", first=3, last=total - 1)))
-            blocks += self._round(self.trace.rounds[i])
+        for number in shown:
+            if number > 2 and total > MOST_ROUNDS:
+                floats = "_floats" if self.trace.floats else ""
+                words = self.phrases.say(f"rounds_between{floats}", first=3, last=total - 1)
+                blocks.append(Paragraph(words))
+            blocks += self._round(kept[number])
         return blocks
 
     def _round(self, round_: Round) -> list[Block]:
         passes = self._passes(round_.samples[0], round_.number)
-        blocks: list[Block] = [self._forward(round_, passes)]
+        batch = len(round_.samples) > 1
+        told = round_.samples[0] if batch else None
+        blocks: list[Block] = [self._forward(round_, passes, told)]
         for objective in self.graph.model.objectives:
             loss = self.graph.model.loss
             other = (loss is not None and objective != loss) or len(self.graph.model.objectives) > 1
             title = self.phrases.say("backward_of" if other else "backward", objective=Math(objective))
-            blocks.append(self._part("backward", title, round_.number, passes.backward(objective.key)))
+            blocks.append(self._part("backward", title, round_, passes.backward(objective.key), told))
+        if is_batch(round_, self.graph.model):
+            blocks.append(self._batch(round_, passes.lines.at))
         training = self.graph.model.training
+        if training is not None and round_.raw:
+            blocks.append(
+                self._part(
+                    "direction",
+                    self.phrases.say("directions"),
+                    round_,
+                    otherwise(round_, passes.lines.at, training, self.phrases),
+                )
+            )
         if training is not None:
-            worked = self._update(round_, passes, training)
-            blocks.append(self._part("update", self.phrases.say("update"), round_.number, worked))
+            blocks.append(
+                self._part("update", self.phrases.say("update"), round_, self._update(round_, passes, training))
+            )
         return blocks
 
     def _update(self, round_: Round, passes: Passes | MatrixPasses, training: Training) -> tuple[Block, ...]:
         return update(round_, passes.lines.at, training, self.phrases, self.colours)
+
+    def _batch(self, round_: Round, at: Pass) -> Section:
+        """The other samples, and how the batch's loss and gradients come of all of them."""
+        batch = Batch(round_, at, self.phrases)
+        several = len(round_.samples) > 1
+        tables = (*all_samples(round_.samples, self.graph, self.phrases), *batch.gradients_of_samples())
+        words = self.phrases.say("batch" if several else "with_penalty")
+        return self._part("batch", words, round_, (*(tables if several else ()), *batch.lines()))
 
     def _pass(self, sample: Sample, number: int) -> Pass:
         changed = {e.key for q in self.graph.model.quantities if q.trained for e in entry_symbols(q.symbol)}
@@ -127,14 +157,28 @@ class _Story:
         at = self._pass(sample, number)
         return Passes(Lines(at, self.phrases, number), self.order, self.colours, number == 1)
 
-    def _part(self, anchor: str, title: Inlines, number: int, blocks: tuple[Block, ...]) -> Section:
-        if len(self.trace.rounds) > 1:
-            title = self.phrases.say("in_round", number=number, part=title)
-        return Section(_capitalised(title), blocks, f"{anchor}@{number}")
+    def _part(
+        self, anchor: str, title: Inlines, round_: Round, blocks: tuple[Block, ...], sample: Sample | None = None
+    ) -> Section:
+        return Section(_capitalised(self._titled(title, round_, sample)), blocks, f"{anchor}@{round_.number}")
 
-    def _forward(self, round_: Round, passes: Passes | MatrixPasses) -> Section:
+    def _titled(self, title: Inlines, round_: Round, sample: Sample | None) -> Inlines:
+        """Round 2: …, and of which sample where there are several."""
+        training, several = self.graph.model.training, len(self.graph.model.samples) > 1
+        if several and training is not None and training.batch < training.samples:
+            own = [sample] if sample is not None else list(round_.samples)
+            key = "in_epoch_sample" if len(own) == 1 else "in_epoch_samples"
+            numbers = self.phrases.listed([(Text(str(s.number)),) for s in own])
+            return self.phrases.say(key, epoch=round_.epoch, samples=numbers, part=title)
+        rounds = self.trace.steps > 1
+        if sample is not None:
+            key = "in_round_sample" if rounds else "in_sample"
+            return self.phrases.say(key, number=round_.number, sample=sample.number, part=title)
+        return self.phrases.say("in_round", number=round_.number, part=title) if rounds else title
+
+    def _forward(self, round_: Round, passes: Passes | MatrixPasses, sample: Sample | None) -> Section:
         blocks = self._referring(round_.number, passes.forward())
-        return self._part("forward", self.phrases.say("forward"), round_.number, blocks)
+        return self._part("forward", self.phrases.say("forward"), round_, blocks, sample)
 
     def _referring(self, number: int, blocks: tuple[Block, ...]) -> tuple[Block, ...]:
         """Later rounds point back to the formulas and the symmetries of the first."""
@@ -158,12 +202,21 @@ class _Story:
         if self.graph.model.letters:
             return self._in_letters()
         if self.trace.final is None:
-            return self._summary()
-        passes = self._passes(self.trace.final, len(self.trace.rounds) + 1)
+            return [] if len(self.trace.rounds[-1].samples) > 1 else self._summary()
+        passes = self._passes(self.trace.final, self.trace.steps + 1)
+        last = passes.forward() if len(self.trace.finals) == 1 else self._last_samples(passes.lines.at)
         return [
-            Section(self.phrases.say("updated_pass"), passes.forward(), f"forward@{passes.lines.number}"),
+            Section(self.phrases.say("updated_pass"), last, f"forward@{passes.lines.number}"),
             Section(self.phrases.say("results"), self._results(), "results"),
         ]
+
+    def _last_samples(self, at: Pass) -> tuple[Block, ...]:
+        """Every sample with the last parameters, and the loss over them."""
+        last = replace(
+            self.trace.rounds[-1], number=self.trace.steps + 1, samples=self.trace.finals, loss=self.trace.loss
+        )
+        batch = Batch(last, at, self.phrases)
+        return (*all_samples(self.trace.finals, self.graph, self.phrases), *batch.loss_alone())
 
     def _in_letters(self) -> list[Block]:
         return list(in_letters(self.graph, self.phrases))
@@ -184,10 +237,10 @@ class _MatrixStory(_Story):
         self.tensors = Tensors(trace.graph)
 
     def front(self) -> list[Block]:
-        note, conventional = given(self.graph, self.phrases), conventions(self.graph, self.phrases)
-        asked = tasks(self.graph, self.phrases)
+        note, conventional = given(self.graph, self.phrases), conventions(self.trace, self.phrases)
+        between = (*given_samples(self.graph, self.phrases), *tasks(self.graph, self.phrases))
         told = in_matrices(note, self.graph, self.phrases), acts_on_entries(conventional, self.graph, self.phrases)
-        return [told[0], *asked, told[1]]
+        return [told[0], *between, told[1]]
 
     def _passes(self, sample: Sample, number: int) -> MatrixPasses:
         lines = MatrixLines(self.tensors, self._pass(sample, number), self.phrases, number)
@@ -195,6 +248,8 @@ class _MatrixStory(_Story):
 
     def _update(self, round_: Round, passes: Passes | MatrixPasses, training: Training) -> tuple[Block, ...]:
         assert isinstance(passes, MatrixPasses), "a page has one style"
+        if not is_plain(training, round_, self.graph.model):
+            return super()._update(round_, passes, training)
         return passes.update(round_, training)
 
     def _in_letters(self) -> list[Block]:
@@ -209,6 +264,17 @@ class _MatrixStory(_Story):
         return rounds(self.trace, self.phrases, {}, few=True)
 
 
+def _by_thresholds(graph: Graph) -> bool:
+    """Whether what is subtracted is not the gradient, by which symmetry is found."""
+    training = graph.model.training
+    return training is not None and training.optimizer.learns_through_thresholds
+
+
+def _told_apart(graph: Graph) -> Colours:
+    """Every entry by itself."""
+    return {key: i for i, key in enumerate(graph.symbols)}
+
+
 def _capitalised(words: Inlines) -> Inlines:
     first = words[0]
     if isinstance(first, Text):
@@ -216,12 +282,13 @@ def _capitalised(words: Inlines) -> Inlines:
     return words
 
 
-def _subtitle(model: Model, phrases: Phrases) -> Inlines:
+def _subtitle(trace: Trace, phrases: Phrases) -> Inlines:
+    model = trace.graph.model
     parts: list[Inlines] = [phrases.say("worked_solution")] if model.title else []
     if model.credit:
         parts.append(phrases.say("credit", credit=model.credit))
     if model.training is not None:
-        steps = model.training.steps
+        steps = trace.steps
         parts.append(phrases.say("updates_one" if steps == 1 else "updates_many", count=steps))
     found: list[Text | Math] = []
     for i, part in enumerate(parts):

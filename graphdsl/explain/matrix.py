@@ -27,13 +27,14 @@ from graphdsl.expr import (
     equals,
     rewrite,
     substitute,
+    subtract,
     symbols,
     walk,
 )
 from graphdsl.graph import Graph, entry_symbols
 from graphdsl.model import Node, Training, is_stand_in
 from graphdsl.numbers import Decimal50, Shape
-from graphdsl.optimizers import GRADIENT, STEP, THETA, updated
+from graphdsl.optimizers import GRADIENT, THETA
 from graphdsl.phrases import Phrases
 from graphdsl.trace import Round
 
@@ -228,11 +229,14 @@ class MatrixLines:
         """W⁺ = W − η ∂L/∂W = numbers = result."""
         loss = self.at.graph.model.loss
         assert loss is not None, "a training has a loss"
-        rule = substitute(updated(training.ascent), {STEP.key: training.optimizer.step})
+        step = training.optimizer.step
+        assert step is not None, "only a plain step is written in matrices"
+        rule = add(THETA, step) if training.ascent else subtract(THETA, step)
         formula = _entrywise(substitute(rule, {THETA.key: symbol, GRADIENT.key: Partial(loss, symbol)}))
         after = [numeral(round_.updates[entry.key].after, entry.key) for entry in entry_symbols(symbol)]
         members: list[Expr] = [after_symbol(symbol), *([formula] if formulas else [])]
-        members += [self.arrays.numbers(formula, training.settings), _array(symbol.shape, after)]
+        known = {key: numeral(value, key, True) for key, value in round_.settings.items()}
+        members += [self.arrays.numbers(formula, known), _array(symbol.shape, after)]
         return Line(chain(members), self.shape(symbol.shape), f"{symbol.key}.after@{round_.number}")
 
     def shape(self, shape: Shape) -> Inlines:

@@ -10,7 +10,7 @@ from graphdsl import ops
 from graphdsl.derive.element import part, unrolled
 from graphdsl.derive.evaluate import apply, evaluate
 from graphdsl.derive.shape import shape_of
-from graphdsl.explain.worked import Pass, numeral, worked
+from graphdsl.explain.worked import Pass, worked
 from graphdsl.expr import (
     ONE,
     ZERO,
@@ -100,13 +100,13 @@ class Arrays:
     def _written(self, symbol: Symbol, numerals: list[Number]) -> Expr:
         return Array(symbol.shape, tuple(numerals)) if symbol.shape else numerals[0]
 
-    def numbers(self, expr: Expr, settings: Mapping[str, Num] | None = None) -> Expr:
+    def numbers(self, expr: Expr, settings: Mapping[str, Number] | None = None) -> Expr:
         """The formula with numbers for its names; a rule of cases that are numbers becomes those that held."""
 
         def visit(node: Expr) -> Expr:
             match node:
                 case Symbol() if settings and node.key in settings:
-                    return numeral(settings[node.key], node.key, True)
+                    return settings[node.key]
                 case Symbol():
                     return self.value(node)
                 case Partial(of=Symbol() as of, wrt=Symbol() as wrt):
