@@ -181,7 +181,7 @@ class _Point:
         return expr
 
     def _own(self, key: str) -> Expr | None:
-        if key in self.values:
+        if key in self.values or key in self.tensors:
             return None
         if key.startswith("%batch"):
             found = self._batch(key, lambda of: of[self._loss])
@@ -193,7 +193,9 @@ class _Point:
         if key.endswith(".after"):
             of = key.removesuffix(".after")
             return (
-                self._assigned("theta", of) if of in self.values else self._assigned(name, rest.removesuffix(".after"))
+                self._assigned("theta", of)
+                if of in self.values or of in self.tensors
+                else self._assigned(name, rest.removesuffix(".after"))
             )
         if dot and rest in self.values and name == "g":
             return self._direction(rest)
@@ -213,19 +215,22 @@ class _Point:
         """What a rule assigns, in what it uses."""
         rule = next(a.value for a in self._training.optimizer.assignments if a.name == name)
         names = [a.name for a in self._training.optimizer.assignments if a.name != "theta"]
-        parameter = self.graph.symbols.get(key) or self.graph.tensors[key]
+        parameter = self._parameter(key)
         places: dict[str, Expr] = {THETA.key: parameter, GRADIENT.key: self._direction(key)}
         places |= {old(n).key: Symbol(f"{n}.{key}") for n in names}
         places |= {new(n).key: Symbol(f"{n}.{key}.after") for n in names}
         return substitute(rule, places)
 
+    def _parameter(self, key: str) -> Symbol:
+        return self.graph.symbols.get(key) or self.graph.tensors[key]
+
     def _direction(self, key: str) -> Expr:
         model, size = self.graph.model, self._training.batch
         batch = ".".join(map(str, ("%batch", *range(1, size + 1))))
         alone = size == 1 and model.penalty is None
-        gradient = Partial(self.graph.symbols[self._loss] if alone else Symbol(batch), self.graph.symbols[key])
+        gradient = Partial(self.graph.symbols[self._loss] if alone else Symbol(batch), self._parameter(key))
         rule = direction(self._training, size, self._training.clip_norm is not None)
-        return substitute(rule, {GRADIENT.key: gradient, THETA.key: self.graph.symbols[key]})
+        return substitute(rule, {GRADIENT.key: gradient, THETA.key: self._parameter(key)})
 
     def _batch(self, key: str, take: Callable[[dict[str, Num]], Num]) -> Num:
         """A number of each sample, over the batch, and the penalty's."""
