@@ -792,7 +792,7 @@ def test_a_whole_tensor_may_be_asked_for() -> None:
 
     for options, name in (
         ("momentum { eta = 0.1; epochs = 2; batch = 2", "W.after"),
-        ("sgd { eta = 0.1; batch = online", "v"),
+        ("sgd { eta = 0.1; batch = online", "dE/dW"),
     ):
         solution = graphdsl.solve(f"{NET}{DATA}train {options} }}\n")
         for step in (1, 2):
