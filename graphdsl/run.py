@@ -12,6 +12,7 @@ from graphdsl.derive.pullback import pull
 from graphdsl.diagnostics import Diagnostic, Label, Span, SpecError
 from graphdsl.expr import ONE, ZERO, Call, Symbol, children, number, walk
 from graphdsl.graph import Graph, Op, entry_symbols
+from graphdsl.limits import exceeded
 from graphdsl.long import End, Full, run_long
 from graphdsl.model import Model, OverBatch, Training, is_stand_in
 from graphdsl.numbers import Arithmetic, Num, NumberMistake, Shape, Tensor, flat_index, scalar, size
@@ -33,9 +34,6 @@ MOST_BY_HAND = 20_000_000
 MOST_ENTRIES_COUNTED = 20
 """Of more parameters, a sample is checked."""
 
-MOST_WORK = 3_000_000_000
-"""More scalar operations are not carried out."""
-
 CHAIN_ENTRIES = 4_000
 """Up to so many entries, every local derivative and contribution is kept; larger nets make them when they are asked for."""
 
@@ -49,7 +47,7 @@ def run(graph: Graph, arithmetic: Arithmetic[Num]) -> Trace:
         made = one_round(graph, Place(1, 1, samples), parameters, {}, arithmetic)
         return Trace(graph, (made,), (), 0)
     work = work_of(graph, training)
-    if work > MOST_WORK:
+    if work > graph.model.source.limits.operations:
         raise _too_much(graph, training, work)
     if _by_hand(graph.model, arithmetic) and work * checked(graph) > MOST_BY_HAND:
         raise _too_much_by_hand(graph, training)
@@ -137,9 +135,10 @@ def _looks_ahead(model: Model) -> bool:
 
 
 def _too_much(graph: Graph, training: Training, work: int) -> SpecError:
-    message = f"this training takes about {work:.0e} operations".replace("e+", " · 10^").replace("^0", "^")
-    hint = f"at most {MOST_WORK:.0e} are carried out: ask for fewer steps".replace("e+0", " · 10^")
-    return SpecError([Diagnostic(message, (Label(training.span),), hint)], graph.model.source)
+    message = f"this training takes about {work:,} operations"
+    most = graph.model.source.limits.operations
+    label = Label(training.span, f"at most {most:,} are carried out")
+    return SpecError([Diagnostic(message, (label,), exceeded("operations", work))], graph.model.source)
 
 
 def _too_much_by_hand(graph: Graph, training: Training) -> SpecError:

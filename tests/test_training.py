@@ -787,6 +787,29 @@ def test_an_update_can_be_asked_for() -> None:
         kept.explained("dE/dv1", 77)
 
 
+def test_a_whole_tensor_may_be_asked_for() -> None:
+    from graphdsl import page
+
+    for options, name in (
+        ("momentum { eta = 0.1; epochs = 2; batch = 2", "W.after"),
+        ("sgd { eta = 0.1; batch = online", "dE/dW"),
+    ):
+        solution = graphdsl.solve(f"{NET}{DATA}train {options} }}\n")
+        for step in (1, 2):
+            text = page.text(solution.explained(name, step))
+            assert count(text) and not false_lines(text)
+    long_one = graphdsl.solve(f"{NET}{DATA}train sgd {{ eta = 0.01; epochs = 100000 }}\n")
+    with pytest.raises(graphdsl.SpecError, match="round 77 was computed and not kept"):
+        long_one.explained("dE/dW", 77)
+
+
+def test_the_limit_of_operations_can_be_raised() -> None:
+    text = "param w = 1\nloss E = w^2\ntrain sgd { eta = 0.1; steps = 3 }\n"
+    with pytest.raises(graphdsl.SpecError, match="about 27 operations"):
+        graphdsl.solve(text, limits={"operations": 10})
+    assert graphdsl.solve(text, limits={"operations": 100}).trace.steps == 3
+
+
 # --- the reference
 
 
