@@ -56,7 +56,8 @@ class _Reader:
         wrt = None if reference.wrt is None else self._place(reference.wrt, reference.span)
         if of is None or (reference.wrt is not None and wrt is None):
             return None
-        if wrt is not None and not self._depends(of, wrt, reference.span):
+        nought = isinstance(value.value, Number) and not value.value.value
+        if wrt is not None and not nought and not self._depends(of, wrt, reference.span):
             return None
         after = self._after(reference)
         if after is None:
