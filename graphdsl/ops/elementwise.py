@@ -1,0 +1,264 @@
+"""The rows that act on each entry: notation, definition, stable computation and derivative; knows no shape."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import TypeVar
+
+from graphdsl.derive.evaluate import entrywise
+from graphdsl.expr import (
+    MINUS_ONE,
+    ONE,
+    ZERO,
+    Attributes,
+    Call,
+    Cases,
+    Compute,
+    Expr,
+    FencesNotation,
+    Formula,
+    FunctionNotation,
+    InfixNotation,
+    Notation,
+    Number,
+    Operation,
+    Power,
+    Product,
+    Quotient,
+    RadicalNotation,
+    Relation,
+    Sides,
+    SuperscriptNotation,
+    add,
+    multiply,
+    negate,
+    number,
+    subtract,
+)
+from graphdsl.numbers import Arithmetic, Tensor, scalar
+from graphdsl.ops.rows import (
+    PRODUCT_PRECEDENCE,
+    call,
+    scalar_shape,
+)
+
+N = TypeVar("N")
+
+
+# Rows that act on each entry: a derivative in x and the output says everything.
+
+Slope = Callable[[Expr, Expr, Attributes], Expr]
+
+
+def _entrywise_row(
+    name: str,
+    notation: Notation,
+    slope: Slope,
+    *,
+    formula: Formula | None = None,
+    compute: Compute | None = None,
+    sides: Sides | None = None,
+    attributes: tuple[str, ...] = (),
+    source: str = "",
+) -> Operation:
+    def pullbacks(args: tuple[Expr, ...], given: Attributes, out: Expr, upstream: Expr) -> tuple[Expr | None, ...]:
+        local = slope(args[0], out, given)
+        return (ZERO if local == ZERO else upstream if local == ONE else multiply(upstream, local),)
+
+    return Operation(
+        name, notation, (1, 1), scalar_shape, pullbacks, formula, compute, None, sides, True, attributes, source
+    )
+
+
+def _by_arithmetic(function: str) -> Compute:
+    """The stable computation that the arithmetic itself has."""
+
+    def compute(arithmetic: Arithmetic[N], args: tuple[Tensor[N], ...], given: Attributes) -> Tensor[N]:
+        return scalar(arithmetic.function(function, args[0].item))
+
+    return compute
+
+
+def _sign_of(arithmetic: Arithmetic[N], args: tuple[Tensor[N], ...], given: Attributes) -> tuple[int, ...]:
+    nought = arithmetic.literal(Decimal(0))
+    return tuple(arithmetic.compare(x, nought) for x in args[0].flat)
+
+
+def _positive(x: Expr) -> Relation:
+    return Relation((x, ZERO), (">",))
+
+
+def _attribute(given: Attributes, name: str, default: str) -> Number:
+    return Number(Decimal(str(given.get(name, default))))
+
+
+def _sigmoid(arithmetic: Arithmetic[N], args: tuple[Tensor[N], ...], given: Attributes) -> Tensor[N]:
+    """1/(1 + e^−x) where x ≥ 0, else e^x/(1 + e^x): neither overflows."""
+    x, one = args[0].item, arithmetic.literal(Decimal(1))
+    minus = arithmetic.literal(Decimal(-1))
+    positive = arithmetic.compare(x, arithmetic.literal(Decimal(0))) >= 0
+    power = arithmetic.function("exp", arithmetic.multiply(minus, x) if positive else x)
+    return scalar(arithmetic.divide(one if positive else power, arithmetic.add(one, power)))
+
+
+def _tanh_formula(args: tuple[Expr, ...], given: Attributes) -> Expr:
+    up, down = call(EXP, args[0]), call(EXP, negate(args[0]))
+    return Quotient(subtract(up, down), add(up, down))
+
+
+EXP: Operation = _entrywise_row(
+    "exp", SuperscriptNotation(base="e"), lambda x, out, _: out, compute=_by_arithmetic("exp")
+)
+LN: Operation = _entrywise_row(
+    "ln", FunctionNotation("ln"), lambda x, out, _: Quotient(ONE, x), compute=_by_arithmetic("ln")
+)
+SQRT: Operation = _entrywise_row(
+    "sqrt",
+    RadicalNotation(),
+    lambda x, out, _: Quotient(ONE, Product((number(2), out))),
+    compute=_by_arithmetic("sqrt"),
+)
+SIN: Operation = _entrywise_row(
+    "sin", FunctionNotation("sin"), lambda x, out, _: call(COS, x), compute=_by_arithmetic("sin")
+)
+COS: Operation = _entrywise_row(
+    "cos", FunctionNotation("cos"), lambda x, out, _: negate(call(SIN, x)), compute=_by_arithmetic("cos")
+)
+SIGN: Operation = _entrywise_row(
+    "sign",
+    FunctionNotation("sgn"),
+    lambda x, out, _: ZERO,
+    formula=lambda args, _: Cases(((ONE, _positive(args[0])), (ZERO, Relation((args[0], ZERO), ("=",)))), MINUS_ONE),
+    sides=_sign_of,
+)
+ABS: Operation = _entrywise_row(
+    "abs",
+    FencesNotation("|", "|"),
+    lambda x, out, _: call(SIGN, x),
+    formula=lambda args, _: Cases(((args[0], Relation((args[0], ZERO), ("≥",))),), negate(args[0])),
+    sides=_sign_of,
+)
+SIGMOID: Operation = _entrywise_row(
+    "sigmoid",
+    FunctionNotation("σ"),
+    lambda x, out, _: Product((out, subtract(ONE, out))),
+    formula=lambda args, _: Quotient(ONE, add(ONE, call(EXP, negate(args[0])))),
+    compute=_sigmoid,
+    source="logistic function; σ′ = σ(1 − σ)",
+)
+TANH: Operation = _entrywise_row(
+    "tanh",
+    FunctionNotation("tanh"),
+    lambda x, out, _: subtract(ONE, Power(out, number(2))),
+    formula=_tanh_formula,
+    compute=_by_arithmetic("tanh"),
+)
+RELU_PRIME: Operation = _entrywise_row(
+    "relu'",
+    FunctionNotation("ReLU", primes=1),
+    lambda x, out, _: ZERO,
+    formula=lambda args, _: Cases(((ONE, _positive(args[0])),), ZERO),
+    sides=_sign_of,
+)
+RELU: Operation = _entrywise_row(
+    "relu",
+    FunctionNotation("ReLU"),
+    lambda x, out, _: call(RELU_PRIME, x),
+    formula=lambda args, _: call(MAX, ZERO, args[0]),
+    sides=_sign_of,
+    source="Nair and Hinton 2010; its derivative at 0 is set to 0",
+)
+LEAKY_RELU_PRIME: Operation = _entrywise_row(
+    "leaky_relu'",
+    FunctionNotation("LeakyReLU", primes=1),
+    lambda x, out, _: ZERO,
+    formula=lambda args, given: Cases(((ONE, _positive(args[0])),), _attribute(given, "slope", "0.01")),
+    sides=_sign_of,
+    attributes=("slope",),
+)
+LEAKY_RELU: Operation = _entrywise_row(
+    "leaky_relu",
+    FunctionNotation("LeakyReLU"),
+    lambda x, out, given: Call(LEAKY_RELU_PRIME, (x,), tuple(given.items())),
+    formula=lambda args, given: Cases(
+        ((args[0], _positive(args[0])),), Product((_attribute(given, "slope", "0.01"), args[0]))
+    ),
+    sides=_sign_of,
+    attributes=("slope",),
+    source="Maas, Hannun and Ng 2013; slope 0.01 unless said",
+)
+LINEAR: Operation = _entrywise_row(
+    "linear", FunctionNotation("id"), lambda x, out, _: ONE, formula=lambda args, _: args[0]
+)
+
+
+# Two arguments, entry by entry.
+
+
+def _larger(a: Expr, b: Expr, first: bool) -> Expr:
+    """1 where this argument of max is taken; equal arguments: the first."""
+    return Cases(((ONE, Relation((a, b), ("≥",) if first else ("<",))),), ZERO)
+
+
+def _max_pullbacks(args: tuple[Expr, ...], given: Attributes, out: Expr, upstream: Expr) -> tuple[Expr | None, ...]:
+    a, b = args
+    return multiply(upstream, _larger(a, b, True)), multiply(upstream, _larger(a, b, False))
+
+
+def _min_pullbacks(args: tuple[Expr, ...], given: Attributes, out: Expr, upstream: Expr) -> tuple[Expr | None, ...]:
+    a, b = args
+    taken = Relation((a, b), ("≤",)), Relation((a, b), (">",))
+    return tuple(multiply(upstream, Cases(((ONE, condition),), ZERO)) for condition in taken)
+
+
+def _order_sides(arithmetic: Arithmetic[N], args: tuple[Tensor[N], ...], given: Attributes) -> tuple[int, ...]:
+    return (arithmetic.compare(args[0].item, args[1].item),)
+
+
+def _extreme(pick: int) -> Compute:
+    def compute(arithmetic: Arithmetic[N], args: tuple[Tensor[N], ...], given: Attributes) -> Tensor[N]:
+        a, b = args
+        return a if pick * arithmetic.compare(a.item, b.item) >= 0 else b
+
+    return compute
+
+
+MAX: Operation = Operation(
+    "max", FunctionNotation("max"), (2, 2), scalar_shape, _max_pullbacks, None, _extreme(1), None, _order_sides, True
+)
+MIN: Operation = Operation(
+    "min", FunctionNotation("min"), (2, 2), scalar_shape, _min_pullbacks, None, _extreme(-1), None, _order_sides, True
+)
+
+
+def _power_pullbacks(args: tuple[Expr, ...], given: Attributes, out: Expr, upstream: Expr) -> tuple[Expr | None, ...]:
+    base, exponent = args
+    lower = call(POWER, base, subtract(exponent, ONE))
+    return multiply(upstream, exponent, lower), multiply(upstream, out, call(LN, base))
+
+
+def _power(arithmetic: Arithmetic[N], args: tuple[Tensor[N], ...], given: Attributes) -> Tensor[N]:
+    return scalar(arithmetic.power(args[0].item, args[1].item))
+
+
+POWER: Operation = Operation(
+    "power", SuperscriptNotation(), (2, 2), scalar_shape, _power_pullbacks, None, _power, None, None, True
+)
+
+
+def _hadamard(arithmetic: Arithmetic[N], args: tuple[Tensor[N], ...], given: Attributes) -> Tensor[N]:
+    return entrywise(arithmetic.multiply, *args)
+
+
+HADAMARD: Operation = Operation(
+    "⊙",
+    InfixNotation("⊙", PRODUCT_PRECEDENCE),
+    (2, 2),
+    scalar_shape,
+    lambda args, given, out, upstream: (multiply(upstream, args[1]), multiply(upstream, args[0])),
+    lambda args, given: Product(args),
+    _hadamard,
+    element=lambda args, given, index: Product(args),
+    elementwise=True,
+)
