@@ -23,6 +23,7 @@ from graphdsl.expr import (
     Product,
     Quotient,
     Relation,
+    SubscriptedNotation,
     Sum,
     Symbol,
     children,
@@ -35,7 +36,7 @@ from graphdsl.expr import (
 from graphdsl.graph import Graph, Op, entry_symbols
 from graphdsl.lettering import lettering
 from graphdsl.names import Ink
-from graphdsl.numbers import Decimal50, Num, Tensor, scalar
+from graphdsl.numbers import Decimal50, Num, Tensor, scalar, spelled
 
 if TYPE_CHECKING:
     import networkx
@@ -179,6 +180,8 @@ def _sign(text: str) -> Symbol:
 def _called(call: Call) -> Symbol:
     """The name of the function on its gate."""
     notation = call.operation.notation
+    if isinstance(notation, SubscriptedNotation):
+        return Symbol(f"%{notation.name}", ink=Ink(notation.name, spelled(dict(call.attributes)[notation.attribute])))
     name = notation.name + "′" * notation.primes if isinstance(notation, FunctionNotation) else call.operation.name
     return _sign(name)
 

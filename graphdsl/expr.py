@@ -267,6 +267,8 @@ class Sides(Protocol):
     ) -> tuple[int, ...]: ...
 
 
+Kinks = Callable[[Attributes], tuple[Decimal, ...]]
+Refusal = Callable[[Attributes], tuple[str, str]]
 ShapeRule = Callable[[tuple[Shape, ...], Attributes], Shape]
 Formula = Callable[[tuple[Expr, ...], Attributes], Expr]
 Pullbacks = Callable[[tuple[Expr, ...], Attributes, Expr, Expr], tuple["Expr | None", ...]]
@@ -295,6 +297,9 @@ class Operation:
     element: (arguments, attributes, index) -> that entry of the output as a scalar expression; elementwise rows
         have none, they act on the entries.
     sides: where its kinks are, for an operation that is not smooth.
+    defaults: the value of each option that need not be said.
+    kinks: the arguments at which an elementwise row of one argument is not smooth.
+    refusal: (attributes) -> what is wrong with the options, and a hint; empty words where nothing is.
     """
 
     name: str
@@ -309,6 +314,9 @@ class Operation:
     elementwise: bool = False
     attributes: tuple[str, ...] = ()
     source: str = ""
+    defaults: Attributes = field(default_factory=dict)
+    kinks: Kinks | None = None
+    refusal: Refusal | None = None
 
     def __repr__(self) -> str:
         return f"<{self.name}>"

@@ -38,7 +38,7 @@ from graphdsl.expr import (
 )
 from graphdsl.fonts import extents
 from graphdsl.names import Ink
-from graphdsl.numbers import written
+from graphdsl.numbers import spelled, written
 
 _SMALL = 0.72
 _LOWERED = -0.17
@@ -287,6 +287,8 @@ def _relation(expr: Relation) -> Runs:
 def _call(call: Call) -> Runs:
     arguments = call.arguments
     match call.operation.notation:
+        case FunctionNotation(name) if not arguments:
+            return _words(name)
         case FunctionNotation(name, primes):
             return (Run(name + "′" * primes + "("), *_joined(arguments, ", "), Run(")"))
         case PrefixNotation(sign, precedence):
@@ -306,7 +308,7 @@ def _call(call: Call) -> Runs:
         case SuperscriptNotation():
             return (*_inner(arguments[0], _ATOM), *_raised(_letters(arguments[1])))
         case SubscriptedNotation(name, attribute):
-            sub = str(dict(call.attributes).get(attribute, ""))
+            sub = spelled(dict(call.attributes).get(attribute, ""))
             return (Run(name), *_script(sub, _LOWERED), Run("("), *_joined(arguments, ", "), Run(")"))
         case BigOperatorNotation(sign):
             return (Run(sign + " "), *_joined(arguments, ", ", _PRODUCT))

@@ -19,6 +19,7 @@ from graphdsl.expr import (
     Operation,
     Product,
     Quotient,
+    Relation,
     Symbol,
     equals,
     walk,
@@ -177,6 +178,15 @@ def _activations(graph: Graph, phrases: Phrases) -> Iterator[Item]:
         own = Call(call.operation, (ARGUMENT,), call.attributes)
         kind = "activation" if call.operation.name in ACTIVATIONS else "function"
         yield Item(phrases.say(kind), (Math(equals(own, formula)),))
+        yield from _constants(formula, phrases)
+
+
+def _constants(formula: Expr, phrases: Phrases) -> Iterator[Item]:
+    """The values of the letters that a definition brings along."""
+    letters = dict.fromkeys(n for n in walk(formula) if isinstance(n, Call) and not n.arguments)
+    for letter in letters:
+        if letter.operation.formula is not None:
+            yield Item(phrases.say("constant_word"), (Math(equals(letter, letter.operation.formula((), {}))),))
 
 
 def _objective(graph: Graph, phrases: Phrases) -> Iterator[Item]:
@@ -230,21 +240,32 @@ def _kinks(graph: Graph, phrases: Phrases) -> Iterator[Inlines]:
         if len(call.arguments) > 1:
             ties = True
             continue
-        (slope,) = row.pullbacks((ARGUMENT,), dict(call.attributes), ARGUMENT, ONE)
-        if isinstance(slope, Product):
-            slope = slope.factors[-1]
-        if isinstance(slope, Call) and slope.operation.formula is not None:
-            at_kink = slope.operation.formula((ZERO,), dict(slope.attributes))
-            value = _value_at_kink(at_kink)
-            prime = Call(slope.operation, (ZERO,), slope.attributes)
-            own = Call(row, (ARGUMENT,), call.attributes)
-            yield phrases.say("kink", activation=Math(own), prime=Math(equals(prime, value)))
+        yield from _kink(call, phrases)
     if ties:
         yield phrases.say("kink_max")
 
 
-def _value_at_kink(cases: Expr) -> Expr:
-    return numeral(evaluate(cases, {}, Decimal50()).item, PRODUCT, True)
+def _kink(call: Call, phrases: Phrases) -> Iterator[Inlines]:
+    """What is taken at each kink; of a function that is flat between its jumps, that no gradient passes it."""
+    row = call.operation
+    own = Math(Call(row, (ARGUMENT,), call.attributes))
+    places = row.kinks(dict(call.attributes)) if row.kinks is not None else ()
+    (slope,) = row.pullbacks((ARGUMENT,), dict(call.attributes), ARGUMENT, ONE)
+    if slope == ZERO:
+        yield phrases.say("flat", activation=own)
+        return
+    if isinstance(slope, Product):
+        slope = slope.factors[-1]
+    if places and isinstance(slope, Call) and slope.operation.formula is not None:
+        taken = [(Math(_at_kink(slope, numeral(Num(place), PRODUCT, True))),) for place in places]
+        phrase = "kink" if len(taken) == 1 else "kinks"
+        yield phrases.say(phrase, activation=own, prime=phrases.listed([*taken]))
+
+
+def _at_kink(slope: Call, place: Number) -> Relation:
+    """f′(0) = 0."""
+    prime = Call(slope.operation, (place,), slope.attributes)
+    return equals(prime, numeral(evaluate(prime, {}, Decimal50()).item, PRODUCT))
 
 
 def _shared(graph: Graph, phrases: Phrases) -> Iterator[Inlines]:

@@ -12,6 +12,7 @@ from graphdsl.expr import (
     Call,
     Cases,
     Expr,
+    FunctionNotation,
     Number,
     Partial,
     Relation,
@@ -87,6 +88,8 @@ def worked(expr: Expr, at: Pass, settings: Mapping[str, Num] | None = None) -> W
                 chosen, condition = held(node, at)
                 conditions.append(condition)
                 return visit(chosen)
+            case Call(arguments=()) if node.operation.formula is not None:
+                return _named_constant(node.operation.formula((), {}))
             case Call() if (pieces := _pieces(node)) is not None:
                 return visit(pieces)
             case _:
@@ -132,13 +135,21 @@ def _value(expr: Expr, at: Pass) -> Number:
 
 
 def _pieces(call: Call) -> Cases | None:
-    """The cases of an operation whose definition has several and whose every case is a number."""
+    """The cases of an operation whose definition has several and whose every case is a number, or of a derivative."""
     if call.operation.formula is None:
         return None
     formula = call.operation.formula(call.arguments, dict(call.attributes))
-    if isinstance(formula, Cases) and all(isinstance(v, Number) for v, _ in formula.branches):
+    notation = call.operation.notation
+    derived = isinstance(notation, FunctionNotation) and notation.primes > 0
+    if isinstance(formula, Cases) and (derived or all(isinstance(v, Number) for v, _ in formula.branches)):
         return formula
     return None
+
+
+def _named_constant(value: Expr) -> Number:
+    """λ as the number that it stands for."""
+    assert isinstance(value, Number)
+    return Number(value.value, False, PRODUCT, False)
 
 
 def definition(formula: Expr) -> Expr:

@@ -15,7 +15,6 @@ from graphdsl.expr import (
 )
 from graphdsl.numbers import Shape
 
-
 PRODUCT_PRECEDENCE = 20
 """How tightly infix signs bind: sums 10, products 20, signs 25, powers 30."""
 

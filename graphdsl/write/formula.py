@@ -37,7 +37,7 @@ from graphdsl.expr import (
     has_names,
 )
 from graphdsl.names import Ink, indexed
-from graphdsl.numbers import Written, flat_index, written
+from graphdsl.numbers import Written, flat_index, spelled, written
 
 # How strongly the parts of a printed formula hold together. A part that holds less than its place asks for is put in
 # brackets. The precedence of a prefix or infix notation is a number on this scale.
@@ -248,10 +248,12 @@ class Printer(ABC):
         """A call is written as its notation says."""
         arguments = call.arguments
         match call.operation.notation:
+            case FunctionNotation(name) if not arguments:
+                return Piece(self.constant(name), ATOM)
             case FunctionNotation(name, primes):
                 return Piece(self.function(name, primes, "", self._listed(arguments)), ATOM)
             case SubscriptedNotation(name, attribute):
-                subscript = str(dict(call.attributes).get(attribute, ""))
+                subscript = spelled(dict(call.attributes).get(attribute, ""))
                 return Piece(self.function(name, 0, subscript, self._listed(arguments)), ATOM)
             case PrefixNotation(sign, precedence):
                 return Piece(self.sign(sign) + self.within(arguments[0], precedence), precedence)
