@@ -426,6 +426,11 @@ def _branch(value: Expr, condition: Expr) -> tuple[Expr, Relation]:
     return value, condition
 
 
+def with_span(expr: Expr, span: Span | None) -> Expr:
+    """The same node at another place of the text."""
+    return replace(expr, span=span)
+
+
 def rewrite(expr: Expr, change: Callable[[Expr], Expr]) -> Expr:
     """The tree with `change` applied to every node, from the leaves up."""
     return change(with_children(expr, tuple(rewrite(child, change) for child in children(expr))))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from graphdsl import ops
-from graphdsl.expr import Array, Call, Expr, Operation, Symbol, add
+from graphdsl.expr import Array, Attribute, Call, Expr, Operation, Symbol, add
 from graphdsl.names import Ink, entry_key, indexed
 from graphdsl.numbers import Shape, indices
 
@@ -19,14 +19,20 @@ class Dense:
 
 
 def dense(
-    out: Symbol, z: Symbol, inputs: Expr, weights: Expr, bias: Expr | None, activation: Operation | None
+    out: Symbol,
+    z: Symbol,
+    inputs: Expr,
+    weights: Expr,
+    bias: Expr | None,
+    activation: Operation | None,
+    options: tuple[tuple[str, Attribute], ...] = (),
 ) -> Dense:
-    """Shapes: inputs (n,), weights (m, n), bias (m,), a number for the whole layer, or nothing; out (m,)."""
+    """Shapes: inputs (n,), weights (m, n), bias (m,), a number for the whole layer, or nothing; out (m,). The options are the activation's."""
     weighted = ops.call(ops.MATMUL, weights, inputs)
     argument = add(weighted, bias) if bias is not None else weighted
     if activation is None:
         return Dense(None, (out, argument))
-    return Dense((z, argument), (out, Call(activation, (z,))))
+    return Dense((z, argument), (out, Call(activation, (z,), options)))
 
 
 def joined(sources: tuple[Expr, ...], shapes: tuple[Shape, ...]) -> Expr:

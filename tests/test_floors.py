@@ -19,7 +19,7 @@ FLOORS = (
     {"diagram", "document", "lettering", "outline"},
     {"derive"},
     {"ops"},
-    {"layers", "optimizers"},
+    {"layers", "losses", "optimizers"},
     {"syntax"},
     {"neighbours"},
     {"parse", "lex", "slips", "statements", "tables"},

@@ -10,30 +10,14 @@ from graphdsl.check.scope import Datum, Scope, counted, spread
 from graphdsl.derive.element import part
 from graphdsl.derive.shape import spoken
 from graphdsl.diagnostics import Span, did_you_mean
-from graphdsl.expr import Array, Element, Expr, Number, Operation, Relation, Symbol, number
+from graphdsl.expr import Array, Attribute, Element, Expr, Number, Operation, Relation, Symbol, number
 from graphdsl.layers import Dense, dense, joined, layer_symbol
 from graphdsl.names import Ink
 from graphdsl.numbers import Num, Shape, Tensor, flat_index, indices, scalar
 from graphdsl.syntax import Layer, Name, Quoted, Setting
 
 SETTINGS = ("weights", "biases", "bias")
-LATER_ACTIVATIONS = frozenset(
-    [
-        "softmax",
-        "elu",
-        "selu",
-        "gelu",
-        "silu",
-        "swish",
-        "mish",
-        "softplus",
-        "softsign",
-        "hard_sigmoid",
-        "hard_tanh",
-        "step",
-        "sign",
-    ]
-)
+LATER_ACTIVATIONS = frozenset(["softmax"])
 
 
 @dataclass(slots=True)
@@ -49,6 +33,7 @@ class Shelf:
     wrong: bool = False
     previous: str | None = None
     settings: dict[str, Setting] = field(default_factory=dict)
+    options: dict[str, Attribute] = field(default_factory=dict)
 
 
 def declare_layer(
@@ -75,8 +60,30 @@ def declare_layer(
     scope.enter_parts(units, "unit", [n.span for n in names] if names else []) if names else None
     shelf = Shelf(statement, number_, units, z, activation, bool(names), not known)
     for setting in statement.settings:
-        _keep_setting(setting, shelf, scope)
+        if activation is not None and setting.name.text in activation.attributes:
+            _keep_option(setting, shelf, activation, resolver)
+        else:
+            _keep_setting(setting, shelf, scope)
+    if activation is not None and not resolver.options_fit(
+        activation, tuple(shelf.options.items()), statement.name.span
+    ):
+        shelf.wrong = True
     return shelf
+
+
+def _keep_option(setting: Setting, shelf: Shelf, activation: Operation, resolver: Resolver) -> None:
+    """An option of the activation: one number."""
+    name, value = setting.name.text, None
+    if name in shelf.options:
+        resolver.reporter.error(f"`{name}` is said twice in this layer", setting.span)
+    elif isinstance(setting.value, Quoted):
+        resolver.reporter.error(f"`{name}` of `{activation.name}` is a number", setting.value.span)
+    else:
+        value = resolver.single(setting.value)
+    if value is None:
+        shelf.wrong = True
+    else:
+        shelf.options[name] = value.value
 
 
 def _size(statement: Layer, names: list[Name], scope: Scope, resolver: Resolver) -> int | None:
@@ -132,10 +139,11 @@ def _activation(statement: Layer, scope: Scope) -> tuple[Operation | None, bool]
 def _keep_setting(setting: Setting, shelf: Shelf, scope: Scope) -> None:
     name = setting.name.text
     if name not in SETTINGS:
+        known = (*SETTINGS, *(shelf.activation.attributes if shelf.activation else ()))
         scope.reporter.error(
             f"a layer has no option `{name}`",
             setting.name.span,
-            hint=did_you_mean(name, SETTINGS) or f"it has {', '.join(SETTINGS)}",
+            hint=did_you_mean(name, known) or f"it has {', '.join(known)}",
         )
         shelf.wrong = True
         return
@@ -161,7 +169,7 @@ def layer_nodes(shelf: Shelf, sources: list[Typed], scope: Scope, resolver: Reso
     bias, right = _Parameters(shelf, scope, resolver).bias()
     if weights is None or not right or shelf.wrong:
         return None
-    return dense(shelf.units, shelf.z, inputs, weights, bias, shelf.activation)
+    return dense(shelf.units, shelf.z, inputs, weights, bias, shelf.activation, tuple(sorted(shelf.options.items())))
 
 
 class _Parameters:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import reduce
 from typing import assert_never
@@ -50,21 +50,6 @@ LATER_FUNCTIONS = frozenset(
         "softmax",
         "log_softmax",
         "logsumexp",
-        "elu",
-        "selu",
-        "gelu",
-        "silu",
-        "swish",
-        "mish",
-        "softplus",
-        "softsign",
-        "hard_sigmoid",
-        "hard_tanh",
-        "step",
-        "sign",
-        "tan",
-        "arctan",
-        "rsqrt",
         "mean",
         "variance",
         "norm",
@@ -79,13 +64,6 @@ LATER_FUNCTIONS = frozenset(
         "dot",
         "outer",
         "prod",
-        "erf",
-        "arcsin",
-        "arccos",
-        "sinh",
-        "cosh",
-        "cross_entropy",
-        "class",
     ]
 )
 
@@ -107,6 +85,8 @@ class Resolver:
         self.functions = functions or {}
         self._rows: dict[str, Operation | None] = {}
         self.nodes: dict[str, Node] = {}
+        self.expansions: dict[str, Callable[[Call], Typed | None]] = {}
+        """What a formula may call that is more than one row, by its name in small letters."""
 
     def resolve(self, expr: Expr) -> Typed | None:
         """The formula over symbols and rows, with its shape."""
@@ -150,11 +130,24 @@ class Resolver:
                 "`e` is not defined", expr.span, "unknown name", hint="for e to the power z, write exp(z)"
             )
             return None
+        letter = self._known_number(expr.key)
+        if letter is not None:
+            return Typed(replace(letter, span=expr.span), ())
+        if self.scope.unsized_class(expr.key) is not None:
+            self._unsized(expr)
+            return None
         found = self.scope.look_up(expr.key, expr.span)
         if found is None:
             return None
         shape = found.shape if isinstance(found, Symbol) else ()
         return Typed(replace(found, span=expr.span), shape)
+
+    def _unsized(self, name: Symbol) -> None:
+        self.reporter.error(
+            f"how many classes `{name.key}` has is not known here",
+            name.span,
+            hint=f"say it where it is declared: `target {name.key}[3] = class(2)`",
+        )
 
     def _children(self, expr: Expr) -> tuple[Typed, ...] | None:
         """All children; every mistake in any of them is reported before nothing is answered."""
@@ -262,13 +255,18 @@ class Resolver:
             return self._own_function(function, expr)
         if name.casefold() == DERIVATIVE:
             return self._derivative(expr)
-        positional = tuple(a for a in expr.arguments if not _is_named(a))
+        expansion = self.expansions.get(name.casefold())
+        if expansion is not None:
+            return expansion(expr)
+        positional = tuple(a for a in expr.arguments if not is_named(a))
         typed = self._children(replace(expr, arguments=positional))
         row = {MATMUL.name: ops.MATMUL, TRANSPOSE.name: ops.TRANSPOSE}.get(name) or ops.find(name)
         if row is None:
             self._unknown_function(name, expr)
             return None
-        attributes = self._attributes(row, tuple(a for a in expr.arguments if _is_named(a)))
+        attributes = self._attributes(row, tuple(a for a in expr.arguments if is_named(a)))
+        if attributes is not None and not self.options_fit(row, attributes, self._name_of(expr)):
+            return None
         if typed is None or attributes is None or not self._arity_fits(row, typed, expr):
             return None
         if row in (ops.MAX, ops.MIN):
@@ -296,7 +294,7 @@ class Resolver:
 
     def _derivative(self, expr: Call) -> Typed | None:
         """`derivative(f, x)`: the formula of ∂f/∂x, over the nodes that are made by now."""
-        if len(expr.arguments) != 2 or any(_is_named(a) for a in expr.arguments):
+        if len(expr.arguments) != 2 or any(is_named(a) for a in expr.arguments):
             self.reporter.error(
                 "`derivative` takes a number and a name", expr.span, hint="for example derivative(f, x)"
             )
@@ -334,13 +332,13 @@ class Resolver:
         span = self._name_of(expr)
         if folded in LATER_FUNCTIONS:
             self._not_yet(name, span)
-        elif folded == "log":
-            self.reporter.error("`log` needs a base", span, hint="write ln(x) for the natural logarithm")
         elif self.scope.meaning(name) is not None:
             self.scope.used.add(canonical(name))
             self.reporter.error(f"`{name}` is not a function", span, hint=f"to multiply, write {name}*(…)")
         else:
-            self.reporter.error(f"there is no function `{name}`", span, hint=did_you_mean(name, ops.SPOKEN))
+            self.reporter.error(
+                f"there is no function `{name}`", span, hint=did_you_mean(name, (*ops.SPOKEN, *self.expansions))
+            )
 
     def _name_of(self, call: Call) -> Span | None:
         """Where the name of a called function stands."""
@@ -375,6 +373,13 @@ class Resolver:
             found[key.key] = number_.value
         return tuple(sorted(found.items()))
 
+    def options_fit(self, row: Operation, given: tuple[tuple[str, Attribute], ...], span: Span | None) -> bool:
+        """Whether the options of a row have values that it can take."""
+        wrong, hint = row.refusal(dict(given)) if row.refusal is not None else ("", "")
+        if wrong:
+            self.reporter.error(wrong, span, hint=hint)
+        return not wrong
+
     def _extreme(self, row: Operation, typed: tuple[Typed, ...], expr: Call) -> Typed | None:
         """The largest (smallest) of several numbers, or of the entries of one array."""
         parts = tuple(t.expr for t in typed)
@@ -392,7 +397,7 @@ class Resolver:
 
     def constant(self, expr: Expr) -> Tensor[Num] | None:
         """The value of an expression without names; anything else is reported."""
-        name = _first_name(expr)
+        name = self._first_name(expr)
         if name is not None:
             self.reporter.error("a value is a number here, not a formula", expr.span, f"`{name}` is a name")
             return None
@@ -405,6 +410,16 @@ class Resolver:
             self.reporter.error(mistake.message, expr.span, hint=mistake.hint)
             return None
 
+    def _first_name(self, expr: Expr) -> str | None:
+        """A name in an expression as written; the names of options and of known numbers are none."""
+        options = {id(node.arguments[0]) for node in walk(expr) if isinstance(node, Call) and node.operation is NAMED}
+        names = (n.key for n in walk(expr) if isinstance(n, Symbol) and id(n) not in options)
+        return next((name for name in names if self._known_number(name) is None), None)
+
+    def _known_number(self, name: str) -> Call | None:
+        """π, unless the author means something else by it."""
+        return ops.constant(canonical(name)) if self.scope.meaning(name) is None else None
+
     def single(self, expr: Expr) -> Num | None:
         """The value of an expression that is one number; anything else is reported."""
         value = self.constant(expr)
@@ -412,12 +427,6 @@ class Resolver:
             self.reporter.error(f"one number belongs here, not {spoken(value.shape)}", expr.span)
             return None
         return None if value is None else value.item
-
-
-def _first_name(expr: Expr) -> str | None:
-    """A name in an expression as written; the names of options and of entries are none."""
-    options = {id(node.arguments[0]) for node in walk(expr) if isinstance(node, Call) and node.operation is NAMED}
-    return next((n.key for n in walk(expr) if isinstance(n, Symbol) and id(n) not in options), None)
 
 
 def _flat_index(expr: Element) -> tuple[Expr, tuple[Expr, ...]]:
@@ -428,7 +437,8 @@ def _flat_index(expr: Element) -> tuple[Expr, tuple[Expr, ...]]:
     return inner, index + expr.index
 
 
-def _is_named(expr: Expr) -> bool:
+def is_named(expr: Expr) -> bool:
+    """Whether an argument is an option, `slope = 0.1`."""
     return isinstance(expr, Call) and expr.operation is NAMED
 
 

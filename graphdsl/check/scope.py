@@ -38,6 +38,16 @@ class Datum:
     value: Tensor[Num] | None
     span: Span
     role: str = ""
+    class_number: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Unsized:
+    """A target that is a class number, until what it is compared with says how many classes there are."""
+
+    name: str
+    chosen: int
+    span: Span
 
 
 @dataclass
@@ -50,6 +60,8 @@ class Scope:
     used: set[str] = field(default_factory=set)
     clashing: set[str] = field(default_factory=set)
     families: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    unsized: dict[str, Unsized] = field(default_factory=dict)
+    counts_classes: bool = False
 
     def declare(self, text: str, kind: str, span: Span, expr: Expr | None = None) -> bool:
         """Enter a name; a second one of the same name is a mistake that points at both."""
@@ -119,6 +131,21 @@ class Scope:
             self._refuse_bare_family(text, span)
         self.used.add(canonical(text))
         return meaning.expr
+
+    def unsized_class(self, text: str) -> Unsized | None:
+        """The class number behind a name, as long as nothing says how many classes there are."""
+        return self.unsized.get(canonical(text))
+
+    def drop_unsized(self, unsized: Unsized) -> None:
+        """What is wrong with the class number was reported."""
+        del self.unsized[canonical(unsized.name)]
+
+    def give_size(self, unsized: Unsized, shape: Shape, value: Tensor[Num]) -> None:
+        """From now on the class number is a vector."""
+        self.drop_unsized(unsized)
+        symbol = Symbol(unsized.name, shape)
+        self.data[unsized.name] = Datum("target", symbol, value, unsized.span, class_number=unsized.chosen)
+        self.define(unsized.name, symbol)
 
     def spellings(self) -> list[str]:
         """All names, as typed."""

@@ -213,11 +213,22 @@ def conventions(graph: Graph, phrases: Phrases) -> Note:
             words.append(phrases.say("loss_half", error=Math(graph.symbols[model.loss.key])))
     if not model.letters:
         words.append(_rounding(model, phrases))
+    words += _classes(model, phrases)
     words += _kinks(graph, phrases)
     words += _shared(graph, phrases)
     if model.training is not None:
         words.append(phrases.say("ascent" if model.training.ascent else "simultaneous"))
     return Note("conventions", (Text(phrases.words("conventions")),), tuple(Item((), w) for w in words))
+
+
+def _classes(model: Model, phrases: Phrases) -> Iterator[Inlines]:
+    """That class numbers count from 1, and which entry a class is."""
+    chosen = [q for q in model.quantities if q.class_number]
+    for quantity in chosen:
+        entry = list(entry_symbols(quantity.symbol))[quantity.class_number - 1]
+        yield phrases.say("class_target", target=Math(quantity.symbol), number=quantity.class_number, entry=Math(entry))
+    if model.counts_classes and not chosen:
+        yield phrases.say("classes")
 
 
 def _has_half(formula: Expr) -> bool:

@@ -43,7 +43,22 @@ from graphdsl.ops.elementwise import (
     SQRT,
     TANH,
 )
-from graphdsl.ops.functions import ARCCOS, ARCSIN, ARCTAN, COSH, ERF, LOG, PI, RSQRT, SINH, TAN
+from graphdsl.ops.functions import (
+    ARCCOS,
+    ARCSIN,
+    ARCTAN,
+    COSH,
+    ERF,
+    HUBER,
+    LN_PROBABILITY,
+    LOG,
+    LOG_SUM_EXP,
+    PI,
+    RSQRT,
+    SINH,
+    SOFTMAX_ENTRY,
+    TAN,
+)
 from graphdsl.ops.rows import call
 from graphdsl.ops.tensor import (
     CONCAT,
@@ -88,11 +103,14 @@ __all__ = [
     "HARD_SIGMOID_PRIME",
     "HARD_TANH",
     "HARD_TANH_PRIME",
+    "HUBER",
     "LEAKY_RELU",
     "LEAKY_RELU_PRIME",
     "LINEAR",
     "LN",
+    "LN_PROBABILITY",
     "LOG",
+    "LOG_SUM_EXP",
     "MATMUL",
     "MAX",
     "MIN",
@@ -119,6 +137,7 @@ __all__ = [
     "SINH",
     "SLICE",
     "SOFTMAX",
+    "SOFTMAX_ENTRY",
     "SOFTPLUS",
     "SOFTSIGN",
     "SPOKEN",
@@ -164,7 +183,7 @@ CONSTANTS = {"pi": PI, "π": PI}
 
 ROWS = (
     *SPOKEN.values(), RELU_PRIME, LEAKY_RELU_PRIME, ELU_PRIME, SELU_PRIME, HARD_SIGMOID_PRIME, HARD_TANH_PRIME, PI,
-    SELU_SCALE, SELU_ALPHA, POWER, HADAMARD, MATMUL, OUTER, TRANSPOSE, FILL, CONCAT, SLICE, PLACE, SOFTMAX, ROW_SUM,
+    SELU_SCALE, SELU_ALPHA, LN_PROBABILITY, HUBER, LOG_SUM_EXP, SOFTMAX_ENTRY, POWER, HADAMARD, MATMUL, OUTER, TRANSPOSE, FILL, CONCAT, SLICE, PLACE, SOFTMAX, ROW_SUM,
     SCALE_ROWS, GATHER, SCATTER_ADD, CONV2D, CONV2D_TO_IMAGE, CONV2D_TO_KERNEL,
 )
 # fmt: on
