@@ -39,7 +39,8 @@ def declare_data(statement: Declaration, scope: Scope, resolver: Resolver) -> No
         if valued != [False] * (len(valued) - 1) + [True]:
             _half_valued(declared, scope)
             for d in declared:
-                scope.declare_broken([d.names.first, *([d.names.last] if d.names.last else [])], statement.kind)
+                groups = (d.names, *d.elements)
+                scope.declare_broken([n for g in groups for n in (g.first, g.last) if n is not None], statement.kind)
             return
         declared = [replace(d, value=declared[-1].value) for d in declared]
     for d in declared:
@@ -66,7 +67,7 @@ def _declare_group(kind: DataKind, declared: Declared, scope: Scope, resolver: R
     shape = _shape(declared, resolver)
     entries = _entries(declared, names, shape, scope)
     if entries is None:
-        scope.declare_broken(names, kind)
+        scope.declare_broken([*names, *(group.first for group in declared.elements)], kind)
         return
     if entries:
         _declare_with_entries(kind, names[0], entries, declared, scope, resolver)

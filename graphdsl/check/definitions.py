@@ -312,7 +312,8 @@ class Definitions:
         elif len(targets) > 1:
             names = ", ".join(f"`{t}`" for t in targets)
             wrong = f"here are {len(targets)}: {names}"
-            hint = "make them one, `target t = [0, 1]`, or write the loss out: `1/2*(t1 - y1)^2 + 1/2*(t2 - y2)^2`"
+            apart = f"{name}({targets[0]}, y[1]) + {name}({targets[1]}, y[2])"
+            hint = f"make them one, `target t = [0, 1]`, or name what is compared: `loss E = {apart}`"
         else:
             wrong = "there is no layer"
             hint = f"name what is compared: `loss {name}({targets[0]}, y)`"

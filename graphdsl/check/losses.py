@@ -10,7 +10,7 @@ from graphdsl.check.resolve import Resolver, Typed, is_named
 from graphdsl.derive.element import element
 from graphdsl.derive.shape import spoken
 from graphdsl.diagnostics import Label, Span, did_you_mean
-from graphdsl.expr import Array, Attribute, Call, Element, Expr, Number, Symbol, number, with_span
+from graphdsl.expr import Array, Attribute, Call, Element, Expr, Number, Symbol, number, rewrite, with_span
 from graphdsl.losses import ALLOWED, Loss, Over, one_hot
 from graphdsl.numbers import Num, Shape, Tensor, brief, indices
 
@@ -53,7 +53,7 @@ def _called(call: Call, resolver: Resolver, loss: Loss) -> Typed | None:
         return None
     width = output.shape[-1] if output.shape else 1
     formula = loss.formula(_entries(target), _entries(output), width, given, over)
-    return Typed(with_span(formula, call.span), ())
+    return Typed(rewrite(formula, lambda node: node if node.span else with_span(node, call.span)), ())
 
 
 # What is compared.

@@ -39,6 +39,9 @@ MOST_VALUES = 60
 """So many different values of a kind are listed."""
 
 
+MOST_ARGUMENTS = 6
+"""A function of more numbers is not written out."""
+
 MOST_SEARCHED = 2_000
 """In a larger net, shared parameters are not looked for."""
 
@@ -179,6 +182,22 @@ def _activations(graph: Graph, phrases: Phrases) -> Iterator[Item]:
         kind = "activation" if call.operation.name in ACTIVATIONS else "function"
         yield Item(phrases.say(kind), (Math(equals(own, formula)),))
         yield from _constants(formula, phrases)
+    for call in _of_several(graph):
+        assert call.operation.formula is not None
+        yield Item(
+            phrases.say("function"),
+            (Math(equals(call, call.operation.formula(call.arguments, dict(call.attributes)))),),
+        )
+
+
+def _of_several(graph: Graph) -> list[Call]:
+    """The functions of several numbers that have a definition, each as it is first called."""
+    found: dict[Operation, Call] = {}
+    for node in graph.model.nodes:
+        for part in walk(node.formula):
+            if isinstance(part, Call) and 1 < len(part.arguments) <= MOST_ARGUMENTS and not part.operation.elementwise:
+                found.setdefault(part.operation, part)
+    return [call for call in found.values() if call.operation.formula is not None]
 
 
 def _constants(formula: Expr, phrases: Phrases) -> Iterator[Item]:

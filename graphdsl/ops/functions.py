@@ -75,7 +75,8 @@ def _log(arithmetic: Arithmetic[N], args: tuple[Tensor[N], ...], given: Attribut
     whole = arithmetic.literal(Decimal(_nearest_whole(quotient, arithmetic)))
     power = arithmetic.power(base, whole)
     if arithmetic.compare(power, x) == 0:
-        return scalar(arithmetic.multiply(whole, arithmetic.divide(x, power)))
+        idle = arithmetic.add(arithmetic.divide(x, power), arithmetic.literal(Decimal(-1)))
+        return scalar(arithmetic.add(whole, idle))  # nothing is added but what is known of x
     return scalar(quotient)
 
 
