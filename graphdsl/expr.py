@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Literal, Protocol, TypeVar
@@ -358,6 +358,23 @@ def equals(*members: Expr) -> Relation:
     """The chain m0 = m1 = …"""
     signs: list[Sign] = ["="] * (len(members) - 1)
     return Relation(members, tuple(signs))
+
+
+_ORDERS: Mapping[Sign, frozenset[int]] = {
+    "<": frozenset({-1}), "=": frozenset({0}), ">": frozenset({1}),
+    "≤": frozenset({-1, 0}), "≥": frozenset({0, 1}), "≠": frozenset({-1, 1}),
+}  # fmt: skip
+
+
+def remaining(conditions: Sequence[Relation]) -> Relation | None:
+    """The condition that holds where none of these does, if all of them compare the same two members."""
+    members = conditions[0].members
+    signs = [sign for condition in conditions for sign in condition.signs]
+    if any(c.members != members or len(c.signs) != 1 for c in conditions) or not set(signs) <= set(_ORDERS):
+        return None
+    left = {-1, 0, 1}.difference(*(_ORDERS[sign] for sign in signs))
+    sign = next((sign for sign, orders in _ORDERS.items() if orders == left), None)
+    return None if sign is None else Relation(members, (sign,))
 
 
 def children(expr: Expr) -> tuple[Expr, ...]:

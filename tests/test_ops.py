@@ -84,7 +84,8 @@ def trial(row: Operation, shapes: tuple[Shape, ...], seed: int) -> tuple[Call, d
     names = tuple(Symbol(f"a{i}", shape) for i, shape in enumerate(shapes))
     values = {
         name.key: Tensor(
-            name.shape, tuple(Num(Decimal(rng.randint(100, LARGEST.get(row.name, 2000))) / 1000) for _ in range(size(name.shape)))
+            name.shape,
+            tuple(Num(Decimal(rng.randint(100, LARGEST.get(row.name, 2000))) / 1000) for _ in range(size(name.shape))),
         )
         for name in names
     }

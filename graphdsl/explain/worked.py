@@ -15,10 +15,13 @@ from graphdsl.expr import (
     FunctionNotation,
     Number,
     Partial,
+    Product,
+    Quotient,
     Relation,
     Sign,
     Symbol,
     children,
+    remaining,
     walk,
     with_children,
 )
@@ -109,7 +112,8 @@ def held(cases: Cases, at: Pass) -> tuple[Expr, Relation]:
             return value, _with_numbers(condition, condition.signs[0], at)
         last = condition
     assert last is not None
-    return cases.otherwise, _with_numbers(last, OPPOSITE[last.signs[0]], at)
+    rest = remaining([condition for _, condition in cases.branches])
+    return cases.otherwise, _with_numbers(last, rest.signs[0] if rest else OPPOSITE[last.signs[0]], at)
 
 
 def _with_numbers(condition: Relation, sign: Sign, at: Pass) -> Relation:
@@ -153,14 +157,26 @@ def _named_constant(value: Expr) -> Number:
 
 
 def definition(formula: Expr) -> Expr:
-    """An activation as its definition, where that names the argument just once: ReLU(z) as max(0, z)."""
+    """An activation as its definition, where that names the argument just once, as max(0, z), or is a gate on it, as z·σ(z)."""
     if not isinstance(formula, Call) or formula.operation.formula is None:
         return formula
     written = formula.operation.formula(formula.arguments, dict(formula.attributes))
     if isinstance(written, Cases):
         return written
     argument = formula.arguments[0]
-    return written if sum(node == argument for node in walk(written)) == 1 else formula
+    once = sum(node == argument for node in walk(written)) == 1
+    return written if once or _gates(written, argument) else formula
+
+
+def _gates(written: Expr, argument: Expr) -> bool:
+    """Whether a definition is the argument times or over something."""
+    match written:
+        case Product(factors):
+            return argument in factors
+        case Quotient(numerator):
+            return numerator == argument
+        case _:
+            return False
 
 
 def _key(expr: Expr) -> str:

@@ -25,7 +25,7 @@ from graphdsl.expr import (
     number,
     subtract,
 )
-from graphdsl.numbers import Arithmetic, NumberMistake, Shape, Tensor, scalar
+from graphdsl.numbers import EXACT, Arithmetic, NumberMistake, Shape, Tensor, scalar
 from graphdsl.ops.elementwise import ABS, EXP, LN, MAX, MIN, SQRT, by_arithmetic, entrywise_row, option
 from graphdsl.ops.rows import call, scalar_shape
 
@@ -190,7 +190,8 @@ def _clamped(x: Expr, out: Expr, given: Attributes) -> Expr:
 
 def _huber(args: tuple[Expr, ...], given: Attributes) -> Expr:
     delta, size = option(given, "delta"), call(ABS, args[0])
-    beyond = add(size, negate(Quotient(delta, number(2))))
+    middle = Quotient(ONE, number(2)) if delta == ONE else Number(EXACT.multiply(delta.value, Decimal("0.5")))
+    beyond = subtract(size, middle)
     return Cases(
         ((half(squared(args[0])), Relation((size, delta), ("≤",))),),
         beyond if delta == ONE else Product((delta, beyond)),

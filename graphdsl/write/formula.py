@@ -29,12 +29,12 @@ from graphdsl.expr import (
     Quotient,
     RadicalNotation,
     Relation,
-    Sign,
     SubscriptedNotation,
     Sum,
     SuperscriptNotation,
     Symbol,
     has_names,
+    remaining,
 )
 from graphdsl.names import Ink, indexed
 from graphdsl.numbers import Written, flat_index, spelled, written
@@ -90,14 +90,6 @@ def _unsigned(first: Number) -> tuple[Number, ...]:
     """The numeral without its sign; -1 leaves nothing, unless it is the value of a quantity, which is shown."""
     is_only_a_sign = first.value == -1 and first.quantity is None
     return () if is_only_a_sign else (replace(first, value=first.value.copy_negate()),)
-
-
-def complement(relation: Relation) -> Relation | None:
-    """The condition that holds where a simple one does not."""
-    opposite: dict[Sign, Sign] = {"<": "≥", "≤": ">", ">": "≤", "≥": "<", "=": "≠", "≠": "="}
-    if len(relation.signs) != 1 or relation.signs[0] not in opposite:
-        return None
-    return Relation(relation.members, (opposite[relation.signs[0]],))
 
 
 _SHORT = re.compile(r"(\d+|\w)?(,(\d+|\w))*")
@@ -238,10 +230,10 @@ class Printer(ABC):
         return first + "".join(self.operator(sign) + self.formula(m) for sign, m in self.members(chain))
 
     def _branches(self, cases: Cases) -> Iterator[tuple[str, str]]:
-        """Value and condition; the last branch says the opposite of the only condition, or nothing."""
+        """Value and condition; the last branch says what remains, or nothing."""
         for value, condition in cases.branches:
             yield self.formula(value), self.relation(condition)
-        rest = complement(cases.branches[0][1]) if len(cases.branches) == 1 else None
+        rest = remaining([condition for _, condition in cases.branches])
         yield self.formula(cases.otherwise), self.relation(rest) if rest is not None else ""
 
     def call(self, call: Call) -> Piece:
