@@ -155,7 +155,7 @@ TABLE = (
     ),
     Loss(
         "huber", _by_entry(lambda t, y, given: ops.call(ops.HUBER, subtract(t, y), **given)), "mean",
-        defaults={"delta": "1"}, refusal=_huber_refusal, source="Huber 1964",
+        defaults={"delta": "1"}, refusal=_huber_refusal, source="huber_δ(d) = ½d² where |d| ≤ δ, else δ(|d| − δ/2); Huber 1964",
     ),
     Loss(
         "binary_cross_entropy", _by_entry(_log_likelihood), "sum", MINUS_ONE, "probabilities", aliases=("bce",),

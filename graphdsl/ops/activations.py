@@ -186,11 +186,19 @@ SILU: Operation = entrywise_row(
 
 def _softplus(arithmetic: Arithmetic[N], args: tuple[Tensor[N], ...], given: Attributes) -> Tensor[N]:
     """max(x, 0) + ln(1 + e^−|x|) does not overflow."""
-    x, one, nought = args[0].item, arithmetic.literal(Decimal(1)), arithmetic.literal(Decimal(0))
+    x, nought = args[0].item, arithmetic.literal(Decimal(0))
     above = arithmetic.compare(x, nought) > 0
     power = arithmetic.function("exp", arithmetic.multiply(arithmetic.literal(Decimal(-1)), x) if above else x)
-    bend = arithmetic.function("ln", arithmetic.add(one, power))
+    bend = _log_one_plus(power, arithmetic)
     return scalar(arithmetic.add(x, bend) if above else bend)
+
+
+def _log_one_plus(x: N, arithmetic: Arithmetic[N]) -> N:
+    """ln(1 + x) for x ≥ 0; of a tiny x the first terms x − x²/2, which keep its digits."""
+    one, tiny, half_less = (arithmetic.literal(Decimal(n)) for n in ("1", "1e-25", "-0.5"))
+    if arithmetic.compare(x, tiny) > 0:
+        return arithmetic.function("ln", arithmetic.add(one, x))
+    return arithmetic.add(x, arithmetic.multiply(half_less, arithmetic.multiply(x, x)))
 
 
 SOFTPLUS: Operation = entrywise_row(
