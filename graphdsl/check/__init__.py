@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from graphdsl.check.columns import columns
 from graphdsl.check.data import declare_data, declare_symbols, fill_initial_values, quantities
 from graphdsl.check.definitions import Definitions
 from graphdsl.check.expand import expand
 from graphdsl.check.expectations import expectations
 from graphdsl.check.functions import declared_functions
-from graphdsl.check.columns import columns
-from graphdsl.check.questions import Questions, declare_given, given_values
 from graphdsl.check.losses import enter_losses
+from graphdsl.check.questions import Questions, declare_given, given_values
 from graphdsl.check.resolve import Resolver
 from graphdsl.check.scope import Scope, article, spread
 from graphdsl.check.settings import numbers, training

@@ -17,9 +17,11 @@ from graphdsl.expr import (
     Expr,
     Number,
     Operation,
+    Power,
     Product,
     Quotient,
     Relation,
+    Sum,
     Symbol,
     equals,
     walk,
@@ -251,8 +253,20 @@ def _classes(model: Model, phrases: Phrases) -> Iterator[Inlines]:
 
 
 def _has_half(formula: Expr) -> bool:
+    """Whether ½ stands before a square, or before a sum of squares."""
     half = Quotient(ONE, Number(ONE.value + ONE.value))
-    return any(isinstance(node, Product) and half in node.factors for node in walk(formula))
+    halved = (node.factors for node in walk(formula) if isinstance(node, Product) and half in node.factors)
+    return any(len(set(factors)) < len(factors) or any(map(_is_square, factors)) for factors in halved)
+
+
+def _is_square(expr: Expr) -> bool:
+    match expr:
+        case Power(exponent=Number(value=exponent)):
+            return exponent == 2
+        case Sum(terms):
+            return all(map(_is_square, terms))
+        case _:
+            return False
 
 
 def _rounding(model: Model, phrases: Phrases) -> Inlines:
