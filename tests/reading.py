@@ -135,6 +135,8 @@ def _huber(delta: Fraction) -> Callable[..., Value]:
 
 
 def real(x: Value) -> mpmath.mpf:
+    if isinstance(x, mpmath.mpc):
+        raise NotRead
     return mpmath.mpf(x.numerator) / x.denominator if isinstance(x, Fraction) else x
 
 

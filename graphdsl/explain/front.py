@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from graphdsl.derive.element import expanded
 from graphdsl.derive.evaluate import evaluate
 from graphdsl.derive.shape import shape_of
 from graphdsl.document import Inlines, Item, Math, Note, Text
@@ -197,9 +198,15 @@ def _of_several(graph: Graph) -> list[Call]:
     found: dict[Operation, Call] = {}
     for node in graph.model.nodes:
         for part in walk(node.formula):
-            if isinstance(part, Call) and 1 < len(part.arguments) <= MOST_ARGUMENTS and not part.operation.elementwise:
-                found.setdefault(part.operation, part)
-    return [call for call in found.values() if call.operation.formula is not None]
+            if (
+                isinstance(part, Call)
+                and 1 < len(part.arguments) <= MOST_ARGUMENTS
+                and part.operation.formula is not None
+            ):
+                written = None if part.operation.elementwise else expanded(part)
+                if isinstance(written, Call):
+                    found.setdefault(part.operation, written)
+    return list(found.values())
 
 
 def _constants(formula: Expr, phrases: Phrases) -> Iterator[Item]:
