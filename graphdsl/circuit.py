@@ -18,7 +18,6 @@ from graphdsl.expr import (
     Cases,
     Expr,
     FunctionNotation,
-    Number,
     Power,
     Product,
     Quotient,
@@ -36,7 +35,7 @@ from graphdsl.expr import (
 from graphdsl.graph import Graph, Op, entry_symbols
 from graphdsl.lettering import lettering
 from graphdsl.names import Ink
-from graphdsl.numbers import Decimal50, Num, Tensor, scalar, spelled
+from graphdsl.numbers import Decimal50, Num, Shape, Tensor, scalar, spelled
 
 if TYPE_CHECKING:
     import networkx
@@ -44,7 +43,13 @@ if TYPE_CHECKING:
 LONGEST_FORMULA = 16.0
 """A box shows its formula up to so many ems, else only its name."""
 
-_DATA: Mapping[str, BoxKind] = {"input": "datum", "target": "datum", "param": "name", "const": "name"}
+_DATA: Mapping[str, BoxKind] = {
+    "input": "datum",
+    "target": "datum",
+    "given": "datum",
+    "param": "name",
+    "const": "name",
+}
 WIRE = "wire of "
 """Before the id of a gate: the id of its wire."""
 
@@ -98,6 +103,35 @@ def named_circuit(graph: Graph) -> Circuit:
     return Circuit(tuple(gates), tuple(wires))
 
 
+def tensor_circuit(graph: Graph) -> Circuit:
+    """A box for every quantity that is used and every node, whole tensors as one, with its formula where that is short."""
+    results = {objective.key for objective in graph.model.objectives}
+    kinds = {q.symbol.key: _DATA[q.kind] for q in graph.model.quantities}
+    named = {
+        node.symbol.key: [key for key in symbols(node.formula) if key in graph.tensors] for node in graph.model.nodes
+    }
+    used = {key for names in named.values() for key in names}
+    data = [Gate(key, graph.tensors[key], kind) for key, kind in kinds.items() if key in used]
+    nodes = [
+        Gate(node.symbol.key, _told(node.symbol, node.formula), "result" if node.symbol.key in results else "formula")
+        for node in graph.model.nodes
+    ]
+    return Circuit((*data, *nodes), tuple((name, key) for key, names in named.items() for name in names))
+
+
+def tensor_diagram(graph: Graph) -> Diagram:
+    """The computation graph of tensors; above what leaves a box stands its shape."""
+    shapes = {key: _shape(symbol.shape) for key, symbol in graph.tensors.items() if symbol.shape}
+    circuit = tensor_circuit(graph)
+    leading = {source for source, _ in circuit.wires}
+    return circuit_diagram(circuit, {key: shape for key, shape in shapes.items() if key in leading}, {})
+
+
+def _shape(shape: Shape) -> Symbol:
+    text = "×".join(map(str, shape))
+    return Symbol(f"%{text}", ink=Ink(text))
+
+
 def elementary_circuit(graph: Graph) -> Circuit:
     """A gate for every single operation; sums and products have two inputs each."""
     count = itertools.count(1)
@@ -117,8 +151,10 @@ def _data_kinds(graph: Graph) -> dict[str, BoxKind]:
 
 def _formula(graph: Graph, key: str) -> Expr:
     """c = a + b, or only c where the formula is long or has cases."""
-    symbol = graph.symbols[key]
-    formula = graph.formula(key)
+    return _told(graph.symbols[key], graph.formula(key))
+
+
+def _told(symbol: Symbol, formula: Expr) -> Expr:
     whole = Relation((symbol, formula), ("=",))
     told = not any(isinstance(part, Cases) for part in walk(formula))
     return whole if told and lettering(whole).width <= LONGEST_FORMULA else symbol
@@ -181,7 +217,9 @@ def _called(call: Call) -> Symbol:
     """The name of the function on its gate."""
     notation = call.operation.notation
     if isinstance(notation, SubscriptedNotation):
-        return Symbol(f"%{notation.name}", ink=Ink(notation.name, spelled(dict(call.attributes)[notation.attribute])))
+        return Symbol(
+            f"%{notation.name}", ink=Ink(notation.name, spelled(dict(call.attributes).get(notation.attribute, "")))
+        )
     name = notation.name + "′" * notation.primes if isinstance(notation, FunctionNotation) else call.operation.name
     return _sign(name)
 
@@ -222,8 +260,8 @@ def wire_gradients(circuit: Circuit, values: Mapping[str, Num], gradients: Mappi
 
 def circuit_diagram(
     circuit: Circuit,
-    values: Mapping[str, Number],
-    gradients: Mapping[str, Number],
+    values: Mapping[str, Expr],
+    gradients: Mapping[str, Expr],
     way: Collection[str] | None = None,
     key: Expr | None = None,
 ) -> Diagram:
@@ -243,7 +281,7 @@ def circuit_diagram(
     return Diagram("graph", tuple(boxes), tuple(arrows), placed=False, key=key)
 
 
-def _wire(gate: Gate, tone: Tone, values: Mapping[str, Number], gradients: Mapping[str, Number]) -> Box | None:
+def _wire(gate: Gate, tone: Tone, values: Mapping[str, Expr], gradients: Mapping[str, Expr]) -> Box | None:
     """What stands above and below the line that leaves a gate, if anything does."""
     if (gate.kind == "constant" and gate.name is None) or tone == "pale":
         return None

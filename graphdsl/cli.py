@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, cast, get_args
@@ -16,8 +18,9 @@ import click
 from graphdsl import __version__
 from graphdsl.diagnostics import Diagnostic, Source, SpecError, did_you_mean, render
 from graphdsl.files import FileMistake, put, refuse_strangers
+from graphdsl.limits import WHAT
 from graphdsl.page import Engine
-from graphdsl.solve import Drawing, View
+from graphdsl.solve import Drawing, Style, View
 
 if TYPE_CHECKING:
     from graphdsl.document import Document
@@ -30,12 +33,27 @@ DONE, MISTAKE, USAGE, DEFECT, INTERRUPTED = 0, 1, 2, 70, 130
 DEMO = "two-relu-layers.spec"
 STANDARD_STREAM = "-"
 
+STYLES: tuple[Style, ...] = get_args(Style)
 VIEWS: tuple[View, ...] = get_args(View)
 ENGINES: tuple[Engine, ...] = get_args(Engine)
 DRAWINGS = {format: f".{format}" for format in get_args(Drawing)}
 
 Render = Callable[[str, str], "Made"]
 """A format and the name of its file without the ending -> its files."""
+
+Command = Callable[..., None]
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What the options change of a spec: values as `name=value`, the number of updates, limits."""
+
+    settings: tuple[str, ...] = ()
+    steps: int | None = None
+    limits: Mapping[str, int] = field(default_factory=dict)
+
+
+AS_WRITTEN = Changes()
 
 Destinations = Mapping[str, Path | None]
 """Where each format goes; None is standard output."""
@@ -86,7 +104,12 @@ def _announce(announcements: Iterable[Diagnostic], source: Source) -> None:
 def graphdsl() -> None:
     """Worked solutions for small neural networks and computation graphs: forward pass, chain rule, updates.
 
-    Begin with `graphdsl demo`.
+    Begin with an example, or with a spec of your own:
+
+    \b
+      graphdsl demo
+      graphdsl init mlp 2-2-1 sigmoid -o net.spec
+      graphdsl solve net.spec
     """
 
 
@@ -113,6 +136,32 @@ engine_option = click.option(
 )
 
 
+style_option = click.option(
+    "--style", type=click.Choice(STYLES), help="Steps entry by entry, or whole matrices; else as the spec says."
+)
+
+
+def _other_numbers(command: Command) -> Command:
+    """The options of every command that solves a spec: other values, and higher limits."""
+    for option in (
+        click.option("--limit", "limits", metavar="NAME=N", multiple=True, help="Raise a limit, as in entries=1000000."),
+        click.option("--steps", type=click.IntRange(1), help="The number of updates."),
+        click.option(
+            "--set", "overrides", metavar="NAME=VALUE", multiple=True,
+            help="Another value for a quantity or a setting, as in eta=0.1 or \"x=[1, 2]\"; can be repeated.",
+        ),
+    ):  # fmt: skip
+        command = option(command)
+
+    @functools.wraps(command)
+    def with_changes(
+        *arguments: object, overrides: tuple[str, ...], steps: int | None, limits: tuple[str, ...], **options: object
+    ) -> None:
+        command(*arguments, changes=Changes(overrides, steps, _limits(limits)), **options)
+
+    return with_changes
+
+
 @graphdsl.command(short_help="Write the worked solution of a spec.")
 @spec_argument
 @output_option
@@ -121,18 +170,22 @@ engine_option = click.option(
     "--only", metavar="PART", multiple=True, help="forward, backward, updates, table, given, figure or a name."
 )
 @click.option("--step", type=click.IntRange(1), help="With --only: of this round.")
+@style_option
 @fragment_option
 @engine_option
 @force_option
+@_other_numbers
 def solve(
     spec: str,
     output: str | None,
     to: str,
     only: tuple[str, ...],
     step: int | None,
+    style: Style | None,
     fragment: bool,
     pdf_engine: Engine,
     force: bool,
+    changes: Changes,
 ) -> None:
     """Write the worked solution of SPEC, as PDF beside it if nothing else is said, and print the results.
 
@@ -146,7 +199,7 @@ def solve(
     places = _destinations(spec, output, formats, FORMATS, "pdf", "text")
     if fragment and "latex" not in places:
         raise click.UsageError("--fragment goes with LaTeX: `--to latex`, or an output that ends in .tex")
-    found = _solved(spec)
+    found = _solved(spec, changes, style)
     render = _renderer(found, _part(found, only, step) if only else found.document, fragment, pdf_engine)
     _write(places, render, spec, output, force)
     if None not in places.values():
@@ -158,22 +211,36 @@ def solve(
 @spec_argument
 @click.argument("name")
 @click.option("--step", type=click.IntRange(1), help="The round; without it the first.")
+@style_option
 @output_option
 @to_option
 @fragment_option
 @engine_option
 @force_option
+@_other_numbers
 def explain(
-    spec: str, name: str, step: int | None, output: str | None, to: str, fragment: bool, pdf_engine: Engine, force: bool
+    spec: str,
+    name: str,
+    step: int | None,
+    style: Style | None,
+    output: str | None,
+    to: str,
+    fragment: bool,
+    pdf_engine: Engine,
+    force: bool,
+    changes: Changes,
 ) -> None:
-    """Explain NAME of SPEC in full, in the terminal: a value, a derivative, an update: H3, dE/dw13, w13.after, updates."""
+    """Explain NAME of SPEC in full, in the terminal: a value, a derivative, an update: H3, dE/dw13, w13.after, updates.
+
+    A whole vector or matrix, as in dL/dW, is explained in matrices; an entry, as in dL/dW[1,2], in numbers.
+    """
     from graphdsl.solve import FORMATS
 
     formats = _formats(to, {key: ending for key, ending in FORMATS.items() if key != "json"})
     streamed = output is None and not formats
     places = _destinations(spec, STANDARD_STREAM if streamed else output, formats, FORMATS, "text", "text")
-    found = _solved(spec)
-    _write(places, _renderer(found, found.explained(name, step), fragment, pdf_engine), spec, output, force)
+    found = _solved(spec, changes)
+    _write(places, _renderer(found, found.explained(name, step, style), fragment, pdf_engine), spec, output, force)
     if None not in places.values():
         _print_paths(places)
 
@@ -190,12 +257,15 @@ def explain(
     "--gates", type=click.Choice(["named", "elementary"]), default="named", help="A gate for each node, or operation."
 )
 @force_option
-def draw(spec: str, output: str | None, view: View, step: int, show: str, gates: str, force: bool) -> None:
+@_other_numbers
+def draw(
+    spec: str, output: str | None, view: View, step: int, show: str, gates: str, force: bool, changes: Changes
+) -> None:
     """Write a diagram of SPEC: SVG, PDF, PNG or DOT, as the ending of OUT says, else SVG beside it."""
     from graphdsl.page import Made
 
     places = _destinations(spec, output, (), DRAWINGS, "svg", "svg")
-    found = _solved(spec)
+    found = _solved(spec, changes)
     shown = _shown(show)
 
     def render(format: str, stem: str) -> Made:
@@ -227,11 +297,12 @@ def _renderer(found: Solution, document: Document, fragment: bool, engine: Engin
 
 @graphdsl.command(short_help="Report the mistakes of a spec; check its gradients.")
 @spec_argument
-def check(spec: str) -> None:
+@_other_numbers
+def check(spec: str, changes: Changes) -> None:
     """Report every mistake of SPEC; for one without, how far the routes to its gradients agree."""
     from graphdsl.terminal import told
 
-    found = _solved(spec)
+    found = _solved(spec, changes)
     click.echo(f"{found.source.name}: no mistakes")
     for line in told(found.check, found.verdicts):
         click.echo(line)
@@ -258,6 +329,71 @@ def _demo_spec() -> bytes:
     here = Path(__file__).parent
     packed = here / "specs" / DEMO
     return (packed if packed.is_file() else here.parent / "specs" / DEMO).read_bytes()
+
+
+@graphdsl.command("fmt", short_help="Bring specs into calm form.")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("--check", "only_check", is_flag=True, help="Change nothing; exit with 1 if something would change.")
+def fmt_(files: tuple[str, ...], only_check: bool) -> None:
+    """Bring the spaces of each FILE into calm form; - is standard input, written to standard output.
+
+    Lines, comments and columns stay as they are, and the spec says the same. A spec with mistakes of form is left alone.
+
+    \b
+      graphdsl fmt net.spec
+      graphdsl fmt --check net.spec
+    """
+    from graphdsl.fmt import formatted
+    from graphdsl.parse import parse
+
+    sources = {name: _read(name) for name in dict.fromkeys(files)}
+    calm = {name: formatted(source).encode() for name, source in sources.items()}
+    for source in sources.values():
+        _announce(parse(source).announcements, source)
+    changed = [
+        n for n in files if calm[n] != (sources[n].text.encode() if n == STANDARD_STREAM else Path(n).read_bytes())
+    ]
+    if only_check:
+        for name in changed:
+            click.echo(f"{name} would change")
+        raise click.exceptions.Exit(MISTAKE if changed else DONE)
+    put({Path(name): calm[name] for name in changed if name != STANDARD_STREAM})
+    for name in calm:
+        if name == STANDARD_STREAM:
+            click.echo(calm[name].decode(), nl=False)
+        elif name in changed:
+            click.echo(f"formatted {name}")
+
+
+@graphdsl.command("init", short_help="Write a spec to start from.")
+@click.argument("kind")
+@click.argument("sizes", default="")
+@click.argument("activation", default="")
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Other numbers.")
+@click.option("-o", "--output", metavar="OUT", default=STANDARD_STREAM, help="The file to write; else standard output.")
+@click.option("--force", is_flag=True, help="Replace a file that exists.")
+def init_(kind: str, sizes: str, activation: str, seed: int, output: str, force: bool) -> None:
+    """Write a spec with comments and nice numbers: KIND is mlp, circuit, rnn, cnn or attention.
+
+    For mlp, SIZES says how many inputs, units and outputs, and ACTIVATION what the units are:
+
+    \b
+      graphdsl init mlp 3-4-2 relu --seed 7 -o relu.spec
+    """
+    from graphdsl.starter import StarterMistake, starter
+
+    try:
+        text = starter(kind, sizes, activation, seed)
+    except StarterMistake as mistake:
+        raise click.UsageError(f"{mistake.message}" + (f" ({mistake.hint})" if mistake.hint else "")) from None
+    if output == STANDARD_STREAM:
+        click.echo(text, nl=False)
+        return
+    path = Path(output)
+    if path.exists() and not force:
+        raise FileMistake(f"`{path}` exists", "--force replaces it")
+    put({path: text.encode()})
+    click.echo(f"wrote {path}")
 
 
 # What goes where.
@@ -307,17 +443,42 @@ def _beside(spec: Path, formats: tuple[str, ...], known: Mapping[str, str]) -> D
     return {format: spec.parent / f"{spec.stem}{known[format]}" for format in formats}
 
 
-def _solved(spec: str) -> Solution:
+def _solved(spec: str, changes: Changes = AS_WRITTEN, style: Style | None = None) -> Solution:
     """The solution of a file or of standard input; announcements go to standard error."""
-    from graphdsl import parse
-    from graphdsl.solve import read, solved
+    from graphdsl.limits import raised
+    from graphdsl.overrides import Override
+    from graphdsl.solve import solved
     from graphdsl.terminal import patience
 
+    overrides = [Override(text, "--set") for text in changes.settings]
+    overrides += [] if changes.steps is None else [Override(f"steps={changes.steps}", "--steps")]
     with patience(f"solving {spec} …"):
-        standard_input = spec == STANDARD_STREAM
-        source = parse.read(sys.stdin.buffer.read(), "<standard input>") if standard_input else read(Path(spec))
-        found = solved(source)
-    _announce(found.announcements, source)
+        source = _read(spec)
+        found = solved(replace(source, limits=raised(changes.limits, source.limits)), style, overrides)
+    _announce(found.announcements, found.source)
+    return found
+
+
+def _read(spec: str) -> Source:
+    """The text of a file or of standard input."""
+    from graphdsl import parse
+
+    if spec == STANDARD_STREAM:
+        return parse.read(sys.stdin.buffer.read(), "<standard input>")
+    return parse.read(Path(spec))
+
+
+def _limits(written: tuple[str, ...]) -> dict[str, int]:
+    """`entries=1000000` -> a limit and its value."""
+    found: dict[str, int] = {}
+    for text in written:
+        name, _, value = text.partition("=")
+        number = value.strip().replace("_", "").replace(",", "")
+        if name.strip() not in WHAT:
+            raise _unknown(f"there is no limit `{name.strip()}`", name.strip(), WHAT, WHAT)
+        if not number.isascii() or not number.isdigit() or not 0 < len(number) < 16 or not int(number):
+            raise click.UsageError(f"a limit is a whole number, 1 or more, as in `--limit {name.strip()}=1000000`")
+        found[name.strip()] = int(number)
     return found
 
 

@@ -11,6 +11,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal, NoReturn
 
+from graphdsl.limits import DEFAULT, Limits
+
 Severity = Literal["error", "warning", "note"]
 
 
@@ -28,16 +30,17 @@ class Span:
 
 @dataclass(frozen=True)
 class Source:
-    """The text of a spec and the name that messages call it by.
+    """The text of a spec, the name that messages call it by, and the limits that hold for it.
 
-    `folder` is where it stands, if it is a file. What it uses of other files is appended to its text; `appended` says
-    where each begins and what it is called.
+    `folder` is where it stands, if it is a file. What it uses of other files, and what options say, is appended to its
+    text; `appended` says where each begins and what it is called.
     """
 
     name: str
     text: str
     folder: Path | None = None
     appended: tuple[tuple[int, str], ...] = ()
+    limits: Limits = DEFAULT
 
     @cached_property
     def _line_starts(self) -> list[int]:

@@ -209,10 +209,12 @@ class RadicalNotation:
 
 @dataclass(frozen=True, slots=True)
 class FencesNotation:
-    """The arguments between fences, as |x| or ‖x‖."""
+    """The arguments between fences, as |x| or ‖x‖; an attribute that is set is a subscript behind them."""
 
     left: str
     right: str
+    separator: str = ","
+    attribute: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +227,7 @@ class SuperscriptNotation:
 
 @dataclass(frozen=True, slots=True)
 class SubscriptedNotation:
-    """name with an attribute as its subscript: softmax over rows, a logarithm with its base."""
+    """name with an attribute as its subscript: softmax over rows, a logarithm with its base; a part of X has no name."""
 
     name: str
     attribute: str
@@ -233,9 +235,10 @@ class SubscriptedNotation:
 
 @dataclass(frozen=True, slots=True)
 class BigOperatorNotation:
-    """A large sign before its argument, the index beneath."""
+    """A large sign before its argument; an attribute that is set stands beneath."""
 
     sign: str
+    attribute: str = ""
 
 
 Notation = (
@@ -273,6 +276,16 @@ ShapeRule = Callable[[tuple[Shape, ...], Attributes], Shape]
 Formula = Callable[[tuple[Expr, ...], Attributes], Expr]
 Pullbacks = Callable[[tuple[Expr, ...], Attributes, Expr, Expr], tuple["Expr | None", ...]]
 ElementRule = Callable[[tuple[Expr, ...], Attributes, tuple[Expr, ...]], Expr]
+EntrySlope = Callable[[Expr, Attributes, Expr, tuple[int, ...], tuple[int, ...]], Expr]
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """What a call may say by name: a number, a whole number from `least` on, one of some words, or true and false."""
+
+    kind: Literal["number", "whole", "word", "flag"]
+    words: tuple[str, ...] = ()
+    least: int = 1
 
 
 class ShapeMistake(Exception):
@@ -296,10 +309,13 @@ class Operation:
         over the output's entries; None where it does not depend on that argument.
     element: (arguments, attributes, index) -> that entry of the output as a scalar expression; elementwise rows
         have none, they act on the entries.
-    sides: where its kinks are, for an operation that is not smooth.
-    defaults: the value of each option that need not be said.
-    kinks: the arguments at which an elementwise row of one argument is not smooth.
+    sides: where its kinks are, for an operation that is not smooth; not elementwise, it looks at whole arguments.
+    attributes: all that it reads.
+    options: those of them that a spec may set, and what each may be. defaults: their values where they are not said.
     refusal: (attributes) -> what is wrong with the options, and a hint; empty words where nothing is.
+    kinks: the arguments at which an elementwise row of one argument is not smooth.
+    entry_slope: (argument, attributes, output, index, index) -> ∂ that entry of the output / ∂ that entry of the only
+        argument, in terms of the output, where this is plainer than the derivative of the entry's expression.
     """
 
     name: str
@@ -314,6 +330,8 @@ class Operation:
     elementwise: bool = False
     attributes: tuple[str, ...] = ()
     source: str = ""
+    options: Mapping[str, Option] = field(default_factory=dict)
+    entry_slope: EntrySlope | None = None
     defaults: Attributes = field(default_factory=dict)
     kinks: Kinks | None = None
     refusal: Refusal | None = None
@@ -481,6 +499,11 @@ def symbols(expr: Expr) -> dict[str, Symbol]:
         if isinstance(node, Symbol) and node.key not in bound:
             found.setdefault(node.key, node)
     return found
+
+
+def mentions(expr: Expr, name: str) -> bool:
+    """Whether a name occurs."""
+    return any(isinstance(node, Symbol) and node.key == name for node in walk(expr))
 
 
 def has_names(expr: Expr) -> bool:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import assert_never
 
 from graphdsl.depict import finished
-from graphdsl.derive.evaluate import evaluate
+from graphdsl.derive.evaluate import broadcast, common_shape, evaluate
 from graphdsl.diagram import Diagram, has_numbers
 from graphdsl.document import (
     Block,
@@ -25,8 +27,22 @@ from graphdsl.document import (
     Table,
     Text,
 )
-from graphdsl.expr import Expr, Number, Relation, Sign, has_names, rewrite, walk
-from graphdsl.numbers import MOST_OPERAND_DIGITS, PRECISION, Decimal50, Display, Num, decimals_of, rounded, trimmed
+from graphdsl.expr import Array, Expr, Number, Relation, Sign, Symbol, has_names, rewrite, walk
+from graphdsl.names import Ink
+from graphdsl.numbers import (
+    MOST_OPERAND_DIGITS,
+    PRECISION,
+    Decimal50,
+    Display,
+    Num,
+    NumberMistake,
+    Shape,
+    Tensor,
+    decimals_of,
+    flat_index,
+    rounded,
+    trimmed,
+)
 
 
 class FalseLine(Exception):
@@ -93,14 +109,16 @@ class _Figures:
             case Text() | Strong():
                 return inline
             case Math(expr=Relation() as chain):
-                return Math(self.chain(chain))
+                return Math(elided(self.chain(chain)))
             case Math():
-                return Math(self.numbers(inline.expr, 0))
+                return Math(elided(self.numbers(inline.expr, 0)))
             case _:
                 assert_never(inline)
 
     def line(self, line: Line) -> Line:
-        return replace(line, chain=self.chain(line.chain), reason=self.inlines(line.reason))
+        chain = elided(self.chain(line.chain))
+        assert isinstance(chain, Relation), "a chain with fewer entries is one"
+        return replace(line, chain=chain, reason=self.inlines(line.reason))
 
     def numbers(self, expr: Expr, more: int) -> Expr:
         """The expression with the digits that each numeral shows."""
@@ -125,7 +143,13 @@ class _Figures:
         raise FalseLine(repr(chain))
 
     def attempt(self, chain: Relation, digits: _Digits) -> Relation | None:
-        """The chain with so many digits, or nothing where its numbers would not give its result."""
+        """The chain with so many digits, or nothing where its numbers would not give its result, or no result at all."""
+        try:
+            return self._tried(chain, digits)
+        except NumberMistake:  # as ln(1 − 0.99999), cut to four decimals
+            return None
+
+    def _tried(self, chain: Relation, digits: _Digits) -> Relation | None:
         last = len(chain.members) - 1
         shown = tuple(
             self.numbers(member, digits.result if i == last else digits.operands)
@@ -148,10 +172,8 @@ class _Figures:
             return "="
         if has_names(left):
             return "=" if _whole(right) else "≈"
-        a, b = _value(left), _value(right)
-        if a.exact and b.exact and a.value == b.value:
-            return "="
-        return "≈"
+        pairs = _pairs(_value(left), _value(right))
+        return "=" if all(a.exact and b.exact and a.value == b.value for a, b in pairs) else "≈"
 
     def gives_result(self, shown: tuple[Expr, ...], signs: list[Sign]) -> bool:
         """Whether each member of numerals, rounded to the digits of the result, is the result."""
@@ -162,17 +184,21 @@ class _Figures:
             if not has_names(member):
                 run.append(member)
             ends = i == len(shown) - 1 or signs[i] not in ("=", "≈")
-            if ends and len(run) > 1 and isinstance(run[-1], Number) and not self._all_give(run):
+            if ends and len(run) > 1 and _numerals(run[-1]) and not self._all_give(run):
                 return False
         return True
 
     def _all_give(self, run: list[Expr]) -> bool:
-        result = run[-1]
-        assert isinstance(result, Number)
+        results = _numerals(run[-1])
+        members = [broadcast(_value(member), _shape(run[-1])).flat for member in run[:-1]]
+        return all(self._gives(value, result) for flat in members for value, result in zip(flat, results, strict=True))
+
+    def _gives(self, value: Num, result: Number) -> bool:
+        """Whether a value, rounded to the digits of the result, is the result."""
         places = decimals_of(result.value)
         if result.exact:
             places = max(places, self.display.places(result.value, result.quantity or ""))
-        return all(rounded(_value(m).value, places, self.display.rounding) == result.value for m in run[:-1])
+        return rounded(value.value, places, self.display.rounding) == result.value
 
 
 _ATTEMPTS = [
@@ -188,7 +214,66 @@ def _whole(expr: Expr) -> bool:
     return all(node.exact for node in walk(expr) if isinstance(node, Number))
 
 
-def _value(expr: Expr) -> Num:
+def _value(expr: Expr) -> Tensor[Num]:
     """The value of the numerals as printed."""
     as_printed = rewrite(expr, lambda n: Number(n.value) if isinstance(n, Number) else n)
-    return evaluate(as_printed, {}, Decimal50()).item
+    return evaluate(as_printed, {}, Decimal50())
+
+
+def _pairs(a: Tensor[Num], b: Tensor[Num]) -> Iterator[tuple[Num, Num]]:
+    """The entries of both that stand in the same place; a number stands in every place."""
+    shape = common_shape((a, b))
+    return zip(broadcast(a, shape).flat, broadcast(b, shape).flat, strict=True)
+
+
+def _numerals(expr: Expr) -> tuple[Number, ...]:
+    """The numerals of a result: one, or those of an array; nothing where it is more than that."""
+    match expr:
+        case Number():
+            return (expr,)
+        case Array():
+            found = tuple(entry for entry in expr.entries if isinstance(entry, Number))
+            return found if len(found) == len(expr.entries) else ()
+        case _:
+            return ()
+
+
+def _shape(expr: Expr) -> Shape:
+    return expr.shape if isinstance(expr, Array) else ()
+
+
+# Large arrays.
+
+MOST_ACROSS = 8
+"""An array of more rows or columns shows the first few of them and the last."""
+
+_FIRST = 4
+_GAP = Symbol("…", ink=Ink("…"))
+_GAP_ACROSS = Symbol("⋯", ink=Ink("⋯"))
+_GAP_DOWN = Symbol("⋮", ink=Ink("⋮"))
+
+
+def elided(expr: Expr) -> Expr:
+    """The expression with large arrays cut to a size that fits a page; the trace in JSON holds every entry."""
+    return rewrite(expr, lambda node: _cut(node) if isinstance(node, Array) else node)
+
+
+def _cut(array: Array) -> Array:
+    if max(array.shape, default=0) <= MOST_ACROSS:
+        return array
+    kept = [_kept(extent) for extent in array.shape]
+    places = itertools.product(*kept)
+    return Array(tuple(map(len, kept)), tuple(_entry(array, place) for place in places))
+
+
+def _kept(extent: int) -> list[int]:
+    """The indices that are shown; 0 stands for those between."""
+    return list(range(1, extent + 1)) if extent <= MOST_ACROSS else [*range(1, _FIRST + 1), 0, extent]
+
+
+def _entry(array: Array, place: Shape) -> Expr:
+    if all(place):
+        return array.entries[flat_index(array.shape, place)]
+    if len(place) == 1:
+        return _GAP
+    return _GAP_DOWN if place[-1] else _GAP_ACROSS

@@ -12,8 +12,9 @@ from graphdsl.derive.derivative import derivative
 from graphdsl.derive.element import element, expanded, part
 from graphdsl.derive.element import entry_symbols as entry_symbols
 from graphdsl.derive.shape import shape_of
+from graphdsl.derive.simplify import simplify
 from graphdsl.diagnostics import Diagnostic, Label, Span
-from graphdsl.expr import Expr, IndexedSum, Number, Sum, Symbol, children, symbols, walk, with_children
+from graphdsl.expr import Call, Expr, IndexedSum, Number, Operation, Sum, Symbol, children, symbols, walk, with_children
 from graphdsl.model import Model, Node
 from graphdsl.numbers import indices, size
 
@@ -76,6 +77,12 @@ class Graph:
         return {symbol.key: symbol for symbols_ in (data, computed) for symbol in symbols_}
 
     @cached_property
+    def tensors(self) -> dict[str, Symbol]:
+        """Every quantity and node by its key, data first, in the order of the text."""
+        data = (quantity.symbol for quantity in self.model.quantities)
+        return {symbol.key: symbol for symbol in (*data, *(node.symbol for node in self.model.nodes))}
+
+    @cached_property
     def computed(self) -> dict[str, tuple[Node, tuple[int, ...]]]:
         """The node and the index behind every computed entry, in an order in which they can be computed."""
         return {
@@ -94,8 +101,20 @@ class Graph:
     def local(self, child: str, parent: str) -> Expr:
         """∂child/∂parent of the child's formula as it stands, in terms of its output where that is simpler."""
         if (child, parent) not in self._locals:
-            self._locals[child, parent] = derivative(self.formula(child), parent, self.symbols[child])
+            own = self._by_output(child, parent)
+            self._locals[child, parent] = own or derivative(self.formula(child), parent, self.symbols[child])
         return self._locals[child, parent]
+
+    def _by_output(self, child: str, parent: str) -> Expr | None:
+        """The derivative that a row gives in terms of its output's entries: p₁(1 − p₁) of a softmax."""
+        node, index = self.computed[child]
+        match node.formula:
+            case Call(Operation(entry_slope=slope), (Symbol() as of,), attributes) if slope is not None:
+                places = {part(of, i).key: i for i in indices(of.shape)}
+                found = slope(of, dict(attributes), node.symbol, index, places[parent])
+                return simplify(expanded(found))
+            case _:
+                return None
 
     @cached_property
     def place(self) -> dict[str, int]:
@@ -131,8 +150,17 @@ class Graph:
     def shared(self) -> dict[str, tuple[str, ...]]:
         """The parameters that stand in more than one place, and the computed entries where they stand, place by place."""
         keys = [entry.key for q in self.model.quantities if q.kind == "param" for entry in entry_symbols(q.symbol)]
-        uses = {key: tuple(use for use in self.entries.successors(key) for _ in self._places(use, key)) for key in keys}
+        uses = {
+            key: tuple(
+                use for use in self.entries.successors(key) for _ in self._places(use, key) if not self._adds(use)
+            )
+            for key in keys
+        }
         return {key: used for key, used in uses.items() if len(used) > 1}
+
+    def _adds(self, key: str) -> bool:
+        """Whether an entry is the penalty: it is no part of what a sample computes."""
+        return self.computed[key][0].role == "penalty"
 
     def _places(self, use: str, key: str) -> list[Expr]:
         return [node for node in walk(self.formula(use)) if isinstance(node, Symbol) and node.key == key]

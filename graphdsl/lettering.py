@@ -191,6 +191,11 @@ def _rank_of_call(notation: Notation) -> int:
             return _ATOM
 
 
+def _is(expr: Expr, kind: type[InfixNotation] | type[BigOperatorNotation]) -> bool:
+    """Whether an expression is a call in a notation."""
+    return isinstance(expr, Call) and isinstance(expr.operation.notation, kind)
+
+
 def _inner(expr: Expr, least: int) -> Runs:
     runs = _letters(expr)
     return runs if _rank(expr) >= least else (Run("("), *runs, Run(")"))
@@ -215,7 +220,8 @@ def _letters(expr: Expr) -> Runs:
         case Product():
             return _product(expr)
         case Quotient():
-            return (*_inner(expr.numerator, _PRODUCT), Run("/"), *_inner(expr.denominator, _POWER))
+            least = _POWER if _is(expr.numerator, InfixNotation) else _PRODUCT
+            return (*_inner(expr.numerator, least), Run("/"), *_inner(expr.denominator, _POWER))
         case Power():
             return (*_inner(expr.base, _ATOM), *_raised(_letters(expr.exponent)))
         case Partial():
@@ -270,7 +276,8 @@ def _product(expr: Product) -> Runs:
     if factors[0] == MINUS_ONE and len(factors) > 1:
         runs, factors = [Run(_MINUS)], factors[1:]
     for position, factor in enumerate(factors):
-        letters = _inner(factor, _PRODUCT if position == 0 else _POWER)
+        is_last_sum = position == len(factors) - 1 and _is(factor, BigOperatorNotation)
+        letters = _inner(factor, _PRODUCT if position == 0 or is_last_sum else _POWER)
         if position and (letters[0].text[:1].isdigit() or not isinstance(factors[position - 1], Number)):
             runs.append(Run("·"))
         runs += letters
@@ -282,6 +289,11 @@ def _relation(expr: Relation) -> Runs:
     for sign, member in zip(expr.signs, expr.members[1:], strict=True):
         runs += [Run(f" {sign} "), *_letters(member)]
     return tuple(runs)
+
+
+def _said(call: Call, attribute: str) -> Runs:
+    """An attribute of the call as a subscript, if it is set."""
+    return _script(spelled(dict(call.attributes).get(attribute, "")), _LOWERED)
 
 
 def _call(call: Call) -> Runs:
@@ -299,18 +311,19 @@ def _call(call: Call) -> Runs:
             return _joined(arguments, "/", _POWER)
         case RadicalNotation():
             return (Run("√"), *_inner(arguments[0], _ATOM))
-        case FencesNotation(left, right):
-            return (Run(left), *_joined(arguments, ", "), Run(right))
+        case FencesNotation(left, right, separator, attribute):
+            return (Run(left), *_joined(arguments, f"{separator} "), Run(right), *_said(call, attribute))
         case SuperscriptNotation(base, mark) if base:
             return (*_words(base), *_raised(_letters(arguments[0])))
         case SuperscriptNotation(_, mark) if mark:
             return (*_inner(arguments[0], _ATOM), *_raised((Run(mark),)))
         case SuperscriptNotation():
             return (*_inner(arguments[0], _ATOM), *_raised(_letters(arguments[1])))
+        case SubscriptedNotation("", attribute):
+            return (*_inner(arguments[0], _ATOM), *_said(call, attribute))
         case SubscriptedNotation(name, attribute):
-            sub = spelled(dict(call.attributes).get(attribute, ""))
-            return (Run(name), *_script(sub, _LOWERED), Run("("), *_joined(arguments, ", "), Run(")"))
-        case BigOperatorNotation(sign):
-            return (Run(sign + " "), *_joined(arguments, ", ", _PRODUCT))
+            return (Run(name), *_said(call, attribute), Run("("), *_joined(arguments, ", "), Run(")"))
+        case BigOperatorNotation(sign, attribute):
+            return (Run(sign), *_said(call, attribute), Run(" "), *_joined(arguments, ", ", _PRODUCT))
         case notation:
             assert_never(notation)

@@ -8,10 +8,11 @@ from decimal import Decimal
 from typing import Literal
 
 from graphdsl.diagnostics import Diagnostic, Source, Span
+from graphdsl.draws import Distribution, Scheme
 from graphdsl.expr import Expr, Symbol
 from graphdsl.numbers import Carry, Display, Num, Tensor
 from graphdsl.optimizers import Optimizer
-from graphdsl.syntax import DataKind
+from graphdsl.syntax import DataKind, Setting
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,26 @@ class Quantity:
         return self.kind == "param" and not self.frozen
 
 
-NodeRole = Literal["equation", "pre-activation", "loss", "stand-in"]
+Style = Literal["scalar", "matrix"]
+"""How a page writes its steps: entry by entry, or tensor by tensor."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """How initial values were drawn: the weights, biases or all, of one layer if it is named; by what, from which seed.
+
+    `rest`: those that were left, because others were given, or drawn in another way.
+    """
+
+    what: Literal["weights", "biases", "all"]
+    layer: Symbol | None
+    rest: bool
+    by: Distribution | Scheme
+    seed: int
+    decimals: int
+
+
+NodeRole = Literal["equation", "pre-activation", "loss", "penalty", "stand-in"]
 """A stand-in has no value of its own: a function of which only some derivatives are given."""
 
 
@@ -58,21 +78,61 @@ class LayerOutline:
     activation: str
 
 
+OverBatch = Literal["mean", "sum"]
+
+
 @dataclass(frozen=True, slots=True)
 class Training:
-    """How the parameters are changed: `steps` updates by the optimizer; ascent maximises."""
+    """How the parameters are changed: `steps` updates by the optimizer; ascent maximises.
+
+    settings: the options of the optimizer's rule. batch: samples of an update, of `samples` in all. shuffle: the seed,
+    if they are shuffled before each epoch. over_batch: how a batch's loss is made of its samples' losses;
+    gradient_over_batch: the same of what the optimizer gets. sequential: layer by layer from the output, the errors of
+    hidden units with the weights that are updated already. rates: one for each step, where there are several; the
+    last holds on. decay: η times that every so many steps. error: whether an epoch's loss is that of its passes, or
+    that of the parameters after it. first: the number of the first step. memory: what is remembered at the start, by
+    name and entry.
+    """
 
     optimizer: Optimizer
     settings: dict[str, Num]
     steps: int
     ascent: bool = False
+    batch: int = 1
+    samples: int = 1
+    shuffle: int | None = None
+    over_batch: OverBatch = "mean"
+    gradient_over_batch: OverBatch = "mean"
+    sequential: bool = False
+    rates: tuple[Num, ...] = ()
+    decay: Num | None = None
+    decay_every: int = 1
+    weight_decay: Num | None = None
+    clip_value: Num | None = None
+    clip_norm: Num | None = None
+    stop_at: Num | None = None
+    checkpoints: int = 0
+    error: Literal["before", "after"] = "before"
+    first: int = 1
+    memory: Mapping[str, Mapping[str, Num]] = field(default_factory=dict)
+    span: Span = field(default_factory=lambda: Span(0, 0))
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """How many updates there are until every sample has been used."""
+        return -(-self.samples // self.batch)
+
+    def epoch_of(self, step: int) -> int:
+        """The epoch of a step, both from 1."""
+        return (step - 1) // self.steps_per_epoch + 1
 
 
 @dataclass(frozen=True, slots=True)
 class ExpectedNumber:
-    """A published number for a node's entry, or for ∂of/∂wrt; `after` as in syntax.Reference; the value as printed.
+    """A published number for a node's entry, or for ∂of/∂wrt; `after`, `sample`, `epoch` as in syntax.Reference; the value as printed.
 
-    With `via`, only what comes through that entry: ∂of/∂via · ∂via/∂wrt.
+    With `via`, only what comes through that entry: ∂of/∂via · ∂via/∂wrt. With `state`, what an optimizer assigned under
+    that name for a parameter, or, with `direction`, what a learning rule takes for the gradient.
     """
 
     of: str
@@ -82,6 +142,9 @@ class ExpectedNumber:
     words: str
     span: Span
     via: str = ""
+    sample: int = 0
+    epoch: int = 0
+    state: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +178,12 @@ class Remark:
 class Model:
     """What is to be computed. Nodes stand in an order in which each needs only what stands before it.
 
+    samples: the inputs and targets of each sample, by key; without data there is one, whose values are the quantities'.
     overrides: values given for computed entries, by key. upstream: derivatives given, by (objective, entry).
     letters: the quantities that stay letters. columns: the column, from 1, of entries that are said to stand
     beside each other. sizes: if there are letters, the sizes that are letters too, with what stands in for each.
+    tangents: the entries whose forward mode is shown. nudges: by how much entries are changed to try a derivative.
+    `report` holds what `report { … }` says of the page, by the name of its option; it changes no number.
     """
 
     source: Source
@@ -132,6 +198,8 @@ class Model:
     training: Training | None
     carry: Carry
     display: Display
+    samples: tuple[Mapping[str, Tensor[Num]], ...] = ({},)
+    penalty: Symbol | None = None
     expected: tuple[ExpectedNumber, ...] = ()
     overrides: Mapping[str, Num] = field(default_factory=dict)
     upstream: Mapping[tuple[str, str], Num] = field(default_factory=dict)
@@ -142,7 +210,11 @@ class Model:
     letters: frozenset[str] = frozenset()
     columns: Mapping[str, int] = field(default_factory=dict)
     counts_classes: bool = False
+    drawn: tuple[Drawn, ...] = ()
     announcements: tuple[Diagnostic, ...] = field(default=())
+    report: Mapping[str, Setting] = field(default_factory=dict)
+    tangents: tuple[str, ...] = ()
+    nudges: Mapping[str, Decimal] = field(default_factory=dict)
 
 
 def is_stand_in(model: Model, key: str) -> bool:

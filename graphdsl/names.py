@@ -37,6 +37,14 @@ def canonical(name: str) -> str:
     return re.sub(r"[^\W\d_]+", lambda m: GREEK.get(m[0], m[0]), text)
 
 
+_WORDS = {letter: word for word, letter in GREEK.items()}
+
+
+def plain_name(name: str) -> str:
+    """A name with Greek letters as words: the key of an optimizer's option, or of what it remembers."""
+    return "".join(_WORDS.get(letter, letter) for letter in canonical(name))
+
+
 _PARTS = re.compile(r"(?P<base>[^\W\d_]+)(?P<digits>\d*)(?P<rest>(?:_\w*)?)(?P<primes>'*)$")
 
 

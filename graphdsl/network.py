@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from graphdsl.depict import Link, Network, Unit
-from graphdsl.diagram import BoxKind
+from graphdsl.circuit import tensor_diagram
+from graphdsl.depict import Link, Network, Unit, network_diagram
+from graphdsl.diagram import BoxKind, Diagram
 from graphdsl.expr import ONE, Expr, Product, Symbol
 from graphdsl.graph import Graph, entry_symbols
+from graphdsl.model import Style
 
 MOST_ENTRIES = 4_000
 """Larger nets are not drawn unit by unit."""
+
+
+MOST_TENSORS = 40
+"""A graph of more tensors is not drawn on the page."""
 
 
 def network_of(graph: Graph, with_loss: bool = False) -> Network | None:
@@ -34,6 +40,14 @@ def network_of(graph: Graph, with_loss: bool = False) -> Network | None:
     return Network(tuple(drawn), links)
 
 
+def figure_of(graph: Graph, style: Style) -> Diagram | None:
+    """The drawing that stands on a page: the network, or, where it is written in matrices, the graph of its tensors."""
+    if style == "matrix":
+        return tensor_diagram(graph) if len(graph.tensors) <= MOST_TENSORS else None
+    network = network_of(graph)
+    return None if network is None else network_diagram(network)
+
+
 def _feeding(graph: Graph, key: str, units: set[str]) -> list[str]:
     """The units that an entry is computed from, with nothing drawn between."""
     found: dict[str, None] = {}
@@ -56,7 +70,7 @@ def _units(graph: Graph) -> list[str]:
     if not _is_net(graph):
         return [key for key in graph.symbols if not graph.is_argument(key) and _matters(graph, key)]
     after_targets = _after_targets(graph, [key for key, kind in kinds.items() if kind == "target"])
-    hidden = after_targets | {o.key for o in model.objectives if model.loss is not None and o == model.loss}
+    hidden = after_targets | {o.key for o in model.objectives if o in (model.loss, model.penalty)}
     return [
         key
         for key in graph.symbols

@@ -133,13 +133,22 @@ class Display:
         return rounded(value, self.places(value, key) + more, self.rounding)
 
 
+SURE_DIGITS = PRECISION - 5
+"""So many digits of a value are the same whichever way it was computed."""
+
+_SURE = Context(prec=SURE_DIGITS, rounding=ROUND_HALF_UP, Emax=999_999, Emin=-999_999)
 _MODES = {"half_up": ROUND_HALF_UP, "cut": ROUND_DOWN}
 EXACT = Context(prec=2 * LARGEST_EXPONENT + 200, rounding=ROUND_HALF_UP, Emax=999_999, Emin=-999_999)
 """For what must lose no digit; bare operators on Decimal keep only 28, and so do abs() and a minus sign."""
 
 
 def rounded(value: Decimal, places: int, rounding: Rounding = "half_up") -> Decimal:
-    """The value to so many decimals, half up by default, without a sign on zero."""
+    """The value to so many decimals, half up by default, without a sign on zero.
+
+    What lies on a tie but for the last digits of the arithmetic is a tie, whichever way it was computed.
+    """
+    if len(value.as_tuple().digits) > SURE_DIGITS:
+        value = _SURE.plus(value)
     result = value.quantize(Decimal(1).scaleb(-places), rounding=_MODES[rounding], context=EXACT)
     return result if result else result.copy_abs()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from graphdsl.diagnostics import Reporter, Source, Span, SpecError
 from graphdsl.lex import BLOCKS, Token, pieces, statement_keywords, stop_if_too_many
 from graphdsl.slips import Failure, explain
 from graphdsl.statements import Builder
-from graphdsl.syntax import Spec, Statement
+from graphdsl.syntax import DataBlock, Setting, Spec, Statement
 from graphdsl.tables import parser
 
 if TYPE_CHECKING:
@@ -34,12 +35,46 @@ def parse(source: Source, start: int = 0) -> Spec:
         if isinstance(tree, Failure):
             _tell(tree, source, reporter)
         else:
-            statements.append(builder.statement(tree))
+            statements.append(_with_file(builder.statement(tree), source, reporter))
         stop_if_too_many(reporter)
     if not found and not reporter.errors:
         reporter.error("the spec is empty", hint="`graphdsl demo` writes one to start from")
     reporter.stop_if_errors()
     return Spec(source, tuple(statements), tuple(reporter.warnings))
+
+
+def parse_setting(source: Source, start: int, option: str, reporter: Reporter) -> Setting | None:
+    """The `name = value` of an option that a source ends with; a mistake of form is reported."""
+    before = len(reporter.errors)
+    found = pieces(source, reporter, start)
+    whole = Span(start, len(source.text))
+    if len(found) != 1 or not any(token.kind == "EQUAL" for token in found[0].tokens):
+        if len(reporter.errors) == before:
+            reporter.error(f"`{option}` takes a name and a value", whole, hint=f"for example {option} eta=0.1")
+        return None
+    tree = _tree(found[0].tokens, "setting")
+    if isinstance(tree, Failure):
+        _explain(tree, source, reporter)
+        return None
+    return Builder(source, reporter, False).setting(tree)
+
+
+def shipped(name: str) -> Spec:
+    """A spec that comes with the package, such as the table of optimizers."""
+    return parse(read(resources.files("graphdsl").joinpath(name).read_bytes(), name))
+
+
+def _with_file(statement: Statement, source: Source, reporter: Reporter) -> Statement:
+    """The statement; data that stand in a file are read from it."""
+    if not isinstance(statement, DataBlock) or statement.file is None:
+        return statement
+    from graphdsl.datafile import DataMistake, rows
+
+    try:
+        return rows(statement, source.folder)
+    except DataMistake as mistake:
+        reporter.error(mistake.message, statement.file.span, mistake.label, hint=mistake.hint)
+        return statement
 
 
 def _tree(tokens: Sequence[Token], start: str, keyword: str | None = None) -> Tree[LarkToken] | Failure:

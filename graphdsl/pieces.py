@@ -19,9 +19,10 @@ from graphdsl.document import (
     Table,
 )
 from graphdsl.explain.single import plain_name, single
+from graphdsl.explain.whole import explained
 from graphdsl.expr import Expr, Partial, Relation, Symbol, equals
 
-__all__ = ["PARTS", "only", "single"]
+__all__ = ["PARTS", "explained", "only", "single"]
 
 PARTS: Mapping[str, str] = {
     "figure": "figure",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal, localcontext
 
 from graphdsl.derive.evaluate import broadcast, common_shape, evaluate
@@ -24,7 +24,7 @@ from graphdsl.numbers import (
     rounded,
     scalar,
 )
-from graphdsl.run import backward, forward
+from graphdsl.run import backward, data_of, final, forward, over, settled_values
 from graphdsl.trace import Check, Round, Trace, Verdict
 
 ROUTES = ("pullback", "chain", "difference")
@@ -34,6 +34,9 @@ FINER_PRECISION = 1_000
 FINER_NUDGE = Decimal("1e-400")
 MOST_WORK = 2_000_000
 SAMPLE = 20
+
+MOST_PASSES = 60
+"""Of more passes than these, those of the rounds that are shown are compared."""
 
 Env = dict[str, Tensor[Num]]
 
@@ -56,11 +59,21 @@ def compare(trace: Trace) -> Check:
     graph = trace.graph
     places, sampled = _chosen(graph)
     tally = _Tally()
-    for round_ in trace.rounds if graph.model.objectives else ():
-        _compare_round(graph, round_, places, tally)
+    passes = [(r, s.number) for r in trace.rounds for s in r.samples] if graph.model.objectives else []
+    shown = passes if len(passes) <= MOST_PASSES else _shown(trace)
+    for round_, sample in shown:
+        _compare_round(graph, round_, sample, places, tally)
     if graph.model.letters:
         _compare_letters(graph, tally)
-    return Check(ROUTES, tally.compared, tally.skipped, sampled, tally.worst)
+    return Check(ROUTES, tally.compared, tally.skipped, sampled or len(shown) < len(passes), tally.worst)
+
+
+def _shown(trace: Trace) -> list[tuple[Round, int]]:
+    """The passes of the rounds that the page shows, and of those that published numbers are of."""
+    asked = {(e.after or 0) + 1 for e in trace.graph.model.expected}
+    wanted = {1, 2, trace.count} | asked
+    found = [(r, s.number) for r in trace.rounds if r.number in wanted for s in r.samples]
+    return found[:: -(-len(found) // MOST_PASSES)]
 
 
 DRAWS = 3
@@ -140,22 +153,22 @@ class _Pass:
     pulled: dict[str, Env]
 
 
-def _pass(graph: Graph, round_: Round, precision: int, nudge: Decimal) -> _Pass:
+def _pass(graph: Graph, round_: Round, sample: int, precision: int, nudge: Decimal) -> _Pass:
     arithmetic = Decimal50(precision=precision)
-    env = forward(graph, round_.parameters, arithmetic)
+    env = forward(graph, data_of(graph, round_.parameters, sample), arithmetic)
     pulled = {o.key: backward(graph, o.key, env, arithmetic) for o in graph.model.objectives}
     return _Pass(arithmetic, nudge, env, _entries(graph, env), pulled)
 
 
-def _compare_round(graph: Graph, round_: Round, places: list[Place], tally: _Tally) -> None:
+def _compare_round(graph: Graph, round_: Round, sample: int, places: list[Place], tally: _Tally) -> None:
     """All places; one that lies so steeply that 50 digits do not settle it is looked at once more with a thousand."""
-    usual, finer = _pass(graph, round_, PRECISION, NUDGE), None
+    usual, finer = _pass(graph, round_, sample, PRECISION, NUDGE), None
     for place in places:
         where = f"∂{place.key} in round {round_.number}"
         try:
             _compare_place(graph, place, usual, tally, where)
         except RoutesDisagree:
-            finer = finer or _pass(graph, round_, FINER_PRECISION, FINER_NUDGE)
+            finer = finer or _pass(graph, round_, sample, FINER_PRECISION, FINER_NUDGE)
             _compare_place(graph, place, finer, tally, where)
 
 
@@ -286,6 +299,9 @@ def sides_of(expr: Expr, env: Mapping[str, Tensor[Num]], arithmetic: Decimal50) 
     if not isinstance(expr, Call) or expr.operation.sides is None:
         return
     arguments = tuple(evaluate(child, env, arithmetic) for child in children(expr))
+    if not expr.operation.elementwise:
+        yield from expr.operation.sides(arithmetic, arguments, dict(expr.attributes))
+        return
     shape = common_shape(arguments)
     spread = [broadcast(a, shape).flat for a in arguments]
     for entry in zip(*spread, strict=True):
@@ -301,6 +317,7 @@ def verdicts(trace: Trace) -> tuple[Verdict, ...]:
 
 
 def _verdict(trace: Trace, expected: ExpectedNumber) -> Verdict:
+    expected = _resolved(trace, expected)
     ours = _ours(trace, expected)
     shown = rounded(ours.value, decimals_of(expected.value))
     agrees = shown == expected.value or _as_doubles(ours.value, expected.value)
@@ -318,17 +335,67 @@ def _as_doubles(ours: Decimal, printed: Decimal) -> bool:
         return digits >= DOUBLE_DIGITS and abs(ours - printed) <= DOUBLE_TOLERANCE * abs(printed)
 
 
+def _resolved(trace: Trace, expected: ExpectedNumber) -> ExpectedNumber:
+    """With the number of the last update, where that is meant; a training may have stopped before what was asked for."""
+    after = trace.steps if expected.after is None else expected.after
+    last = trace.epochs[-1].number if trace.epochs else 0
+    if after > trace.steps or expected.epoch > last:
+        done = f"the training stopped after {trace.steps} updates, in epoch {last}"
+        label = Label(expected.span, done)
+        raise SpecError([Diagnostic("there is no value after that", (label,))], trace.graph.model.source)
+    return replace(expected, after=after)
+
+
 def _ours(trace: Trace, expected: ExpectedNumber) -> Num:
+    """Our number for a published one."""
+    model = trace.graph.model
     after = expected.after or 0
-    values = trace.values_after(after)
+    if expected.state:
+        return _state(trace, expected, after)
+    if expected.epoch:
+        return _of_epoch(trace, expected)
+    alone = len(model.samples) == 1
+    if expected.wrt is None and alone:
+        return trace.values_after(after)[expected.of]
+    if model.loss is not None and expected.of == model.loss.key and not expected.sample and not alone:
+        return _of_all(trace, expected, after)
+    values = _values(trace, after, expected.sample or 1)
     if expected.wrt is None:
         return values[expected.of]
-    sample = trace.rounds[after].samples[0]
+    sample = next((s for s in _round(trace, after).samples if s.number == (expected.sample or 1)), None)
     if expected.via:
         return _through(trace, expected, values)
-    if expected.of in sample.gradients:
+    if sample is not None and expected.of in sample.gradients:
         return sample.gradients[expected.of].get(expected.wrt, Num(Decimal(0)))
     return _derivative(trace, expected, expected.of, expected.wrt, values)
+
+
+def _state(trace: Trace, expected: ExpectedNumber, after: int) -> Num:
+    """What an optimizer assigned in the update before, or what a learning rule takes for the gradient after it."""
+    if expected.state != "direction":
+        return _round(trace, after - 1).updates[expected.of].state[expected.state]
+    round_ = _round(trace, after)
+    if expected.of in round_.updates and not expected.sample:
+        return round_.updates[expected.of].direction
+    sample = next((s for s in round_.samples if s.number == expected.sample), round_.samples[0])
+    loss = trace.graph.model.loss
+    taken = sample.directions or (sample.gradients[loss.key] if loss else {})
+    return taken.get(expected.of, Num(Decimal(0)))
+
+
+def _of_epoch(trace: Trace, expected: ExpectedNumber) -> Num:
+    """The mean or sum over an epoch's samples, as they passed or with the parameters after it."""
+    model, training = trace.graph.model, trace.graph.model.training
+    assert training is not None and model.loss is not None, "there are epochs"
+    if expected.of == model.loss.key:
+        return next(epoch.loss for epoch in trace.epochs if epoch.number == expected.epoch)
+    own = [r for r in trace.rounds if r.epoch == expected.epoch]
+    if training.error == "after":
+        numbers = range(1, len(model.samples) + 1)
+        values = [_values(trace, own[-1].number, n)[expected.of] for n in numbers]
+    else:
+        values = [sample.values[expected.of] for r in own for sample in r.samples]
+    return over(values, training.over_batch, _as_carried(trace))
 
 
 def _through(trace: Trace, expected: ExpectedNumber, values: Mapping[str, Num]) -> Num:
@@ -347,3 +414,36 @@ def _derivative(trace: Trace, expected: ExpectedNumber, of: str, wrt: str, value
     except NumberMistake as mistake:
         label = Label(expected.span, f"`{expected.words}` has no value")
         raise SpecError([Diagnostic(mistake.message, (label,), mistake.hint)], trace.graph.model.source) from None
+
+
+def _of_all(trace: Trace, expected: ExpectedNumber, after: int) -> Num:
+    """The loss over all samples, or its gradient in the step that follows."""
+    if expected.wrt is not None:
+        return _round(trace, after).gradients.get(expected.wrt, Num(Decimal(0)))
+    if after == trace.steps:
+        loss = trace.loss if trace.finals else trace.rounds[0].loss
+        assert loss is not None, "there is a loss"
+        return loss
+    found = final(trace.graph, dict(_round(trace, after).parameters), _as_carried(trace))[1]
+    assert found is not None, "there is a loss"
+    return found
+
+
+def _values(trace: Trace, after: int, sample: int) -> Mapping[str, Num]:
+    """The values of a sample after so many updates, whether or not it was its turn."""
+    if after == trace.steps and trace.finals:
+        return trace.finals[sample - 1].values
+    round_ = _round(trace, after)
+    found = next((s.values for s in round_.samples if s.number == sample), None)
+    return found or settled_values(trace.graph, dict(round_.parameters), sample, _as_carried(trace))
+
+
+def _round(trace: Trace, after: int) -> Round:
+    found = trace.round(after + 1)
+    assert found is not None, "the rounds of published numbers are kept"
+    return found
+
+
+def _as_carried(trace: Trace) -> Decimal50:
+    model = trace.graph.model
+    return Decimal50(model.display if model.carry == "displayed" else None)

@@ -2,23 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from typing import TypeVar
 
 from graphdsl.derive.evaluate import entrywise, evaluate
 from graphdsl.derive.pullback import pull
 from graphdsl.diagnostics import Diagnostic, Label, Span, SpecError
-from graphdsl.expr import ONE, ZERO, Symbol, children
+from graphdsl.expr import ONE, ZERO, Call, Symbol, children, number, walk
 from graphdsl.graph import Graph, Op, entry_symbols
-from graphdsl.model import Model, Training
+from graphdsl.long import End, Full, run_long
+from graphdsl.model import Model, OverBatch, Training, is_stand_in
 from graphdsl.numbers import Arithmetic, Num, NumberMistake, Shape, Tensor, flat_index, scalar, size
-from graphdsl.optimizers import GRADIENT, STEP, THETA, updated
-from graphdsl.trace import Round, Sample, Trace, Update
+from graphdsl.optimizers import THRESHOLDS
+from graphdsl.schedule import Place, places
+from graphdsl.sequence import Uses, loss_tensor
+from graphdsl.trace import Checkpoint, Epoch, Round, Sample, Trace, Update
+from graphdsl.update import Memory, Settings, State, directed, known, norm, remembered, settings_of, updated
 
 N = TypeVar("N")
 Env = dict[str, Tensor[N]]
+
+EXACT_WORK = 2_000_000
+"""Up to so many scalar operations, checks included, every round is computed in the arithmetic that is given, and kept."""
+
+MOST_BY_HAND = 20_000_000
+"""Where values are rounded on the way, there is no other arithmetic that could do it."""
+
+MOST_ENTRIES_COUNTED = 20
+"""Of more parameters, a sample is checked."""
+
+MOST_WORK = 3_000_000_000
+"""More scalar operations are not carried out."""
 
 CHAIN_ENTRIES = 4_000
 """Up to so many entries, every local derivative and contribution is kept; larger nets make them when they are asked for."""
@@ -26,18 +42,152 @@ CHAIN_ENTRIES = 4_000
 
 def run(graph: Graph, arithmetic: Arithmetic[Num]) -> Trace:
     """The trace of a model's rounds; a value that does not exist is a diagnostic of its statement."""
-    parameters = {q.symbol.key: q.value for q in graph.model.quantities}
     training = graph.model.training
-    rounds: list[Round] = []
-    for number in range(1, (training.steps if training else 1) + 1):
-        with _told(f"in round {number}" if number > 1 else ""):
-            made = one_round(graph, number, parameters, arithmetic)
-        rounds.append(made)
-        parameters = _after(graph.model, made.updates, parameters)
+    parameters = {q.symbol.key: q.value for q in graph.model.quantities}
     if training is None:
-        return Trace(graph, tuple(rounds), None)
+        samples = tuple(range(1, len(graph.model.samples) + 1))
+        made = one_round(graph, Place(1, 1, samples), parameters, {}, arithmetic)
+        return Trace(graph, (made,), (), 0)
+    work = work_of(graph, training)
+    if work > MOST_WORK:
+        raise _too_much(graph, training, work)
+    if _by_hand(graph.model, arithmetic) and work * checked(graph) > MOST_BY_HAND:
+        raise _too_much_by_hand(graph, training)
+    if work * checked(graph) > EXACT_WORK and not _by_hand(graph.model, arithmetic):
+        return run_long(graph, training, _full(graph, training, arithmetic))
+    return _run_all(graph, training, arithmetic)
+
+
+def _full(graph: Graph, training: Training, arithmetic: Arithmetic[Num]) -> Full:
+    """How a round, what follows it, and the end are made in the arithmetic that is given."""
+
+    def a_round(place: Place, state: State) -> Round:
+        with in_round(place.step):
+            return one_round(graph, place, state.parameters, state.memory, arithmetic)
+
+    def the_end(state: State) -> End:
+        finals, loss = final(graph, state.parameters, arithmetic)
+        return finals, loss, error_of(graph, finals, arithmetic)
+
+    return Full(beginning(graph, training), a_round, lambda made, state: after(graph, training, made, state), the_end)
+
+
+def _run_all(graph: Graph, training: Training, arithmetic: Arithmetic[Num]) -> Trace:
+    """Every round in the arithmetic that is given."""
+    state = beginning(graph, training)
+    rounds: list[Round] = []
+    epochs: list[Epoch] = []
+    checkpoints: list[Checkpoint] = []
+    stopped = False
+    for place in places(training):
+        with in_round(place.step):
+            rounds.append(one_round(graph, place, state.parameters, state.memory, arithmetic))
+        state = after(graph, training, rounds[-1], state)
+        if rounds[-1].loss is not None and (place.ends_epoch or place.step == training.steps):
+            epochs.append(_epoch(graph, training, rounds, state, arithmetic))
+            if training.checkpoints and place.epoch % training.checkpoints == 0:
+                checkpoints.append(Checkpoint(epochs[-1], by_entry(graph, state.parameters)))
+            if training.stop_at is not None and arithmetic.compare(epochs[-1].loss, training.stop_at) <= 0:
+                stopped = place.step < training.steps
+                break
+    finals, loss = final(graph, state.parameters, arithmetic)
+    error = error_of(graph, finals, arithmetic)
+    return Trace(
+        graph, tuple(rounds), finals, len(rounds), loss, tuple(epochs), tuple(checkpoints), stopped, error=error
+    )
+
+
+def work_of(graph: Graph, training: Training) -> int:
+    """About how many scalar operations a training takes: forward, backward, update."""
+    entries = sum(size(q.symbol.shape) for q in graph.model.quantities if q.trained)
+    rule = sum(1 for a in training.optimizer.assignments for _ in walk(a.value))
+    return training.steps * (3 * graph.scalar_operations * training.batch + entries * rule)
+
+
+def checked(graph: Graph) -> int:
+    """How much more there is to do where every gradient is also checked."""
+    entries = sum(size(q.symbol.shape) for q in graph.model.quantities if q.trained)
+    return 2 + min(entries, MOST_ENTRIES_COUNTED)
+
+
+def _by_hand(model: Model, arithmetic: Arithmetic[Num]) -> bool:
+    """Whether values are rounded on the way, or given instead of what would be computed: no program does that."""
+    return getattr(arithmetic, "carried", None) is not None or bool(model.overrides or model.upstream)
+
+
+def _too_much(graph: Graph, training: Training, work: int) -> SpecError:
+    message = f"this training takes about {work:.0e} operations".replace("e+", " · 10^").replace("^0", "^")
+    hint = f"at most {MOST_WORK:.0e} are carried out: ask for fewer steps".replace("e+0", " · 10^")
+    return SpecError([Diagnostic(message, (Label(training.span),), hint)], graph.model.source)
+
+
+def _too_much_by_hand(graph: Graph, training: Training) -> SpecError:
+    why = "given values" if graph.model.overrides or graph.model.upstream else "`carry = displayed`"
+    message = f"{training.steps:,} updates with {why} are too many"
+    label = Label(training.span, f"about {work_of(graph, training) * checked(graph):,} operations")
+    hint = f"at most {MOST_BY_HAND:,} are carried out so"
+    return SpecError([Diagnostic(message, (label,), hint)], graph.model.source)
+
+
+def beginning(graph: Graph, training: Training) -> State:
+    """Before the first round."""
+    return State({q.symbol.key: q.value for q in graph.model.quantities}, training.memory)
+
+
+def after(graph: Graph, training: Training, made: Round, state: State) -> State:
+    """After a round: the trained parameters replaced, at once."""
+    return State(_after(graph.model, made.updates, state.parameters), remembered(training, made.updates))
+
+
+def final(graph: Graph, parameters: Env[Num], arithmetic: Arithmetic[Num]) -> tuple[tuple[Sample, ...], Num | None]:
+    """The forward pass of every sample with the last parameters, and the loss over them."""
     with _told("after the last update"):
-        return Trace(graph, tuple(rounds), _sample(graph, forward(graph, parameters, arithmetic), {}, arithmetic))
+        envs = [forward(graph, data_of(graph, parameters, i), arithmetic) for i in _numbers(graph)]
+    samples = tuple(_sample(graph, env, {}, arithmetic, i) for i, env in enumerate(envs, 1))
+    return samples, batch_loss(graph, samples, arithmetic)
+
+
+def settled_values(graph: Graph, parameters: Env[Num], sample: int, arithmetic: Arithmetic[Num]) -> Mapping[str, Num]:
+    """The values of one sample with some parameters."""
+    return by_entry(graph, forward(graph, data_of(graph, parameters, sample), arithmetic))
+
+
+def _numbers(graph: Graph) -> range:
+    return range(1, len(graph.model.samples) + 1)
+
+
+def data_of(graph: Graph, parameters: Mapping[str, Tensor[Num]], sample: int) -> Env[Num]:
+    """All quantities with the inputs and targets of one sample."""
+    return {**parameters, **graph.model.samples[sample - 1]}
+
+
+def _epoch(graph: Graph, training: Training, rounds: list[Round], state: State, arithmetic: Arithmetic[Num]) -> Epoch:
+    """The loss over the epoch's samples, as they passed or with the parameters after them."""
+    loss = graph.model.loss
+    assert loss is not None, "a training has a loss"
+    last = rounds[-1]
+    if training.error == "after":
+        envs = [forward(graph, data_of(graph, state.parameters, i), arithmetic) for i in _numbers(graph)]
+        losses = [env[loss_tensor(graph)].at(graph.computed[loss.key][1]) for env in envs]
+    else:
+        own = rounds[-training.steps_per_epoch :]
+        losses = [s.values[loss.key] for r in own if r.epoch == last.epoch for s in r.samples]
+    return Epoch(last.epoch, last.number, over(losses, training.over_batch, arithmetic))
+
+
+def over(values: Sequence[Num], how: OverBatch, arithmetic: Arithmetic[Num]) -> Num:
+    """The sum or the mean of the samples' numbers."""
+    total = values[0]
+    for value in values[1:]:
+        total = arithmetic.add(total, value)
+    if how == "sum" or len(values) == 1:
+        return total
+    return arithmetic.divide(total, arithmetic.literal(number(len(values)).value))
+
+
+def in_round(number: int) -> AbstractContextManager[None]:
+    """A value that does not exist is told by its round, but in the first."""
+    return _told(f"in round {number:,}" if number > 1 else "")
 
 
 @contextmanager
@@ -53,19 +203,176 @@ def _told(when: str) -> Iterator[None]:
         raise SpecError(found, mistake.source) from None
 
 
-def one_round(graph: Graph, number: int, parameters: Env[Num], arithmetic: Arithmetic[Num]) -> Round:
-    """Forward, backward and the updates, from the old parameters throughout."""
-    model = graph.model
-    env = forward(graph, parameters, arithmetic)
-    gradients = {o.key: backward(graph, o.key, env, arithmetic) for o in model.objectives}
-    sample = _sample(graph, env, gradients, arithmetic)
+def one_round(graph: Graph, place: Place, parameters: Env[Num], memory: Memory, arithmetic: Arithmetic[Num]) -> Round:
+    """Forward and backward for each sample, and the updates, from the old parameters."""
+    model, training = graph.model, graph.model.training
+    envs = [forward(graph, data_of(graph, parameters, i), arithmetic) for i in place.samples]
+    samples = [
+        _sample(graph, env, {o.key: backward(graph, o.key, env, arithmetic) for o in model.objectives}, arithmetic, i)
+        for i, env in zip(place.samples, envs, strict=True)
+    ]
     if model.loss is None:
-        return Round(number, parameters, (sample,), None, {}, {})
-    of_loss = sample.gradients[model.loss.key]
+        return Round(place.step, parameters, tuple(samples), None, {}, {})
+    loss = batch_loss(graph, samples, arithmetic)
+    own = batch_gradients(graph, [s.gradients[model.loss.key] for s in samples], samples, arithmetic)
+    if training is None:
+        return Round(place.step, parameters, tuple(samples), loss, own, {})
+    settings = settings_of(training, place.step, len(samples), arithmetic)
+    with _about_updates(graph, own):
+        raw = own
+        if training.sequential or training.optimizer.learns_through_thresholds:
+            samples, raw = _otherwise(graph, settings, samples, envs, memory, arithmetic)
+        settings = _with_norm(training, settings, raw, samples, arithmetic)
+        updates = _updates(training, settings, own, raw, samples[0].values, memory, arithmetic)
+    return Round(
+        place.step,
+        parameters,
+        tuple(samples),
+        loss,
+        own,
+        updates,
+        place.epoch,
+        {} if raw is own else raw,
+        known(training, settings),
+        settings.norm is not None,
+    )
+
+
+def batch_loss(graph: Graph, samples: Sequence[Sample], arithmetic: Arithmetic[Num]) -> Num | None:
+    """The mean or sum of the samples' losses, and the penalty once."""
+    model = graph.model
+    found = error_of(graph, samples, arithmetic)
+    if model.loss is None or found is None:
+        return None
+    key = model.loss.key
+    if model.penalty is not None:
+        found = arithmetic.add(found, samples[0].values[model.penalty.key])
+    return found if is_of_one(model, samples) else arithmetic.settle(found, key)
+
+
+def error_of(graph: Graph, samples: Sequence[Sample], arithmetic: Arithmetic[Num]) -> Num | None:
+    """The mean or sum of the samples' losses; nothing where a loss has derivatives and no value."""
+    loss = graph.model.loss
+    if loss is None or is_stand_in(graph.model, loss.key):
+        return None
+    return over([s.values[loss.key] for s in samples], over_batch(graph.model), arithmetic)
+
+
+def is_of_one(model: Model, samples: Sequence[object]) -> bool:
+    """Whether a batch's loss is simply its sample's."""
+    return len(samples) == 1 and model.penalty is None
+
+
+def over_batch(model: Model) -> OverBatch:
+    """How a batch's loss is made of its samples'."""
+    return model.training.over_batch if model.training else "mean"
+
+
+def batch_gradients(
+    graph: Graph,
+    gradients: Sequence[Mapping[str, Num]],
+    samples: Sequence[Sample],
+    arithmetic: Arithmetic[Num],
+    keys: Sequence[str] | None = None,
+) -> dict[str, Num]:
+    """The mean or sum of the samples' gradients of what is trained, and the penalty's once."""
+    model = graph.model
+    assert model.loss is not None, "there is a loss"
     nought = arithmetic.literal(ZERO.value)
-    own = {key: of_loss.get(key, nought) for key in trained_keys(model)}
-    updates = {} if model.training is None else _updates(graph, model.training, sample, own, arithmetic)
-    return Round(number, parameters, (sample,), sample.values.get(model.loss.key), own, updates)
+    found: dict[str, Num] = {}
+    for key in trained_keys(model) if keys is None else keys:
+        one = over([g.get(key, nought) for g in gradients], over_batch(model), arithmetic)
+        if model.penalty is not None:
+            one = arithmetic.add(one, samples[0].gradients[model.penalty.key].get(key, nought))
+        found[key] = one if is_of_one(model, gradients) else arithmetic.settle(one, f"d{model.loss.key}/d{key}")
+    return found
+
+
+def _otherwise(
+    graph: Graph,
+    settings: Settings,
+    samples: list[Sample],
+    envs: list[Env[Num]],
+    memory: Memory,
+    arithmetic: Arithmetic[Num],
+) -> tuple[list[Sample], dict[str, Num]]:
+    """What a learning rule takes for the gradients: thresholds passed through, or the weights updated on the way."""
+    training, loss = graph.model.training, graph.model.loss
+    assert training is not None and loss is not None, "it belongs to a training"
+    if training.optimizer.learns_through_thresholds:
+        passed = [backward(graph, loss.key, env, arithmetic, THRESHOLDS) for env in envs]
+    else:
+
+        def renewed(key: str, gradients: list[Num], before: Num) -> Num:
+            one = batch_gradients(graph, [{key: g} for g in gradients], samples, arithmetic, [key])[key]
+            towards = directed(training, settings, one, before, key, arithmetic)
+            return updated(training, settings, one, towards, before, key, memory, arithmetic).after
+
+        passed = in_sequence(graph, envs, renewed, arithmetic)
+    told = [by_entry(graph, directions) for directions in passed]
+    samples = [replace(s, directions=d) for s, d in zip(samples, told, strict=True)]
+    return samples, batch_gradients(graph, told, samples, arithmetic)
+
+
+def _with_norm(
+    training: Training,
+    settings: Settings,
+    raw: Mapping[str, Num],
+    samples: Sequence[Sample],
+    arithmetic: Arithmetic[Num],
+) -> Settings:
+    """With the norm of what the optimizer would get, where that is longer than it may be."""
+    if training.clip_norm is None:
+        return settings
+    values = samples[0].values
+    found = norm({k: directed(training, settings, g, values[k], k, arithmetic) for k, g in raw.items()}, arithmetic)
+    return replace(settings, norm=found) if arithmetic.compare(found, training.clip_norm) > 0 else settings
+
+
+def _updates(
+    training: Training,
+    settings: Settings,
+    gradients: Mapping[str, Num],
+    raw: Mapping[str, Num],
+    values: Mapping[str, Num],
+    memory: Memory,
+    arithmetic: Arithmetic[Num],
+) -> dict[str, Update]:
+    found: dict[str, Update] = {}
+    for key, gradient in gradients.items():
+        with _about(key):
+            towards = directed(training, settings, raw[key], values[key], key, arithmetic)
+            found[key] = updated(training, settings, gradient, towards, values[key], key, memory, arithmetic)
+    return found
+
+
+class _UpdateMistake(Exception):
+    """A value that does not exist in the update of an entry."""
+
+    def __init__(self, key: str, mistake: NumberMistake):
+        self.key = key
+        self.mistake = mistake
+        super().__init__(key)
+
+
+@contextmanager
+def _about(key: str) -> Iterator[None]:
+    try:
+        yield
+    except NumberMistake as mistake:
+        raise _UpdateMistake(key, mistake) from None
+
+
+@contextmanager
+def _about_updates(graph: Graph, keys: Mapping[str, Num]) -> Iterator[None]:
+    """A value that does not exist is told of the parameter that it belongs to."""
+    try:
+        yield
+    except _UpdateMistake as found:
+        where = f"in the update of `{found.key}`"
+        raise _at(graph, _declared_at(graph, found.key), found.mistake, where) from None
+    except NumberMistake as mistake:
+        raise _at(graph, _declared_at(graph, next(iter(keys))), mistake, "in the updates") from None
 
 
 def trained_keys(model: Model) -> list[str]:
@@ -105,11 +412,16 @@ def settled(value: Tensor[N], symbol: Symbol, arithmetic: Arithmetic[N], by: str
     return Tensor(value.shape, tuple(arithmetic.settle(x, key) for x, key in keys))
 
 
-def backward(graph: Graph, objective: str, env: Env[N], arithmetic: Arithmetic[N]) -> Env[N]:
-    """∂objective/∂value for every operation and quantity that the objective depends on; named gradients are settled."""
+def backward(
+    graph: Graph, objective: str, env: Env[N], arithmetic: Arithmetic[N], through: Container[str] = ()
+) -> Env[N]:
+    """∂objective/∂value for every operation and quantity that the objective depends on; named gradients are settled.
+
+    `through`: rows whose derivative is taken as 1, which makes it a learning rule's direction and no gradient.
+    """
     nodes = {node.symbol.key: node for node in graph.model.nodes}
     start, index = graph.computed[objective]
-    gradients: Env[N] = {start.symbol.key: _seed(start.symbol.shape, index, arithmetic)}
+    gradients: Env[N] = {start.symbol.key: seed(start.symbol.shape, index, arithmetic)}
     for op in reversed(graph.ops):
         if op.id not in gradients:
             continue
@@ -117,11 +429,10 @@ def backward(graph: Graph, objective: str, env: Env[N], arithmetic: Arithmetic[N
             symbol = nodes[op.node].symbol
             settled_ = settled(gradients[op.id], symbol, arithmetic, by=objective)
             gradients[op.id] = replaced(settled_, symbol, upstream_of(graph.model, objective), arithmetic)
-        try:
-            pulled = pull(op.expr, {i: env[i] for i in op.inputs}, env[op.id], gradients[op.id], arithmetic)
-        except NumberMistake as mistake:
-            place = _place(op, nodes[op.node].span)
-            raise _at(graph, place, mistake, f"in the derivative of `{op.node}`") from None
+        if isinstance(op.expr, Call) and op.expr.operation.name in through:
+            pulled: list[Tensor[N] | None] = [gradients[op.id]]
+        else:
+            pulled = pulled_back(graph, op, env, env[op.id], gradients[op.id], arithmetic)
         for child, gradient in zip(children(op.expr), pulled, strict=True):
             if isinstance(child, Symbol) and gradient is not None:
                 known = gradients.get(child.key)
@@ -139,29 +450,42 @@ def upstream_of(model: Model, objective: str) -> dict[str, Num]:
     return {entry: value for (of, entry), value in model.upstream.items() if of == objective}
 
 
-def _seed(shape: Shape, index: Shape, arithmetic: Arithmetic[N]) -> Tensor[N]:
+def pulled_back(
+    graph: Graph, op: Op, env: Mapping[str, Tensor[N]], out: Tensor[N], upstream: Tensor[N], arithmetic: Arithmetic[N]
+) -> list[Tensor[N] | None]:
+    """What an operation passes to each of its children; a value that does not exist is told of its statement."""
+    try:
+        return pull(op.expr, {i: env[i] for i in op.inputs}, out, upstream, arithmetic)
+    except NumberMistake as mistake:
+        node = next(node for node in graph.model.nodes if node.symbol.key == op.node)
+        raise _at(graph, _place(op, node.span), mistake, f"in the derivative of `{op.node}`") from None
+
+
+def seed(shape: Shape, index: Shape, arithmetic: Arithmetic[N]) -> Tensor[N]:
     """∂objective/∂objective: 1 at its own place."""
     flat = [arithmetic.literal(ZERO.value)] * size(shape)
     flat[flat_index(shape, index)] = arithmetic.literal(ONE.value)
     return Tensor(shape, tuple(flat))
 
 
-def _sample(graph: Graph, env: Env[Num], gradients: Mapping[str, Env[Num]], arithmetic: Arithmetic[Num]) -> Sample:
+def _sample(
+    graph: Graph, env: Env[Num], gradients: Mapping[str, Env[Num]], arithmetic: Arithmetic[Num], number: int = 1
+) -> Sample:
     """The pass by entries: values, gradients, and how each gradient came about."""
     stand_ins = {n.symbol.key for n in graph.model.nodes if n.role == "stand-in"}
-    values = {key: value for key, value in _by_entry(graph, env).items() if key not in stand_ins}
-    by_entry = {objective: _by_entry(graph, env_) for objective, env_ in gradients.items()}
+    values = {key: value for key, value in by_entry(graph, env).items() if key not in stand_ins}
+    found = {objective: by_entry(graph, env_) for objective, env_ in gradients.items()}
     if len(values) > CHAIN_ENTRIES or not gradients:
-        return Sample(values, by_entry, {}, {})
-    wanted = {key for found in by_entry.values() for key in found}
+        return Sample(values, found, {}, {}, number)
+    wanted = {key for own in found.values() for key in own}
     local = local_derivatives(graph, values, wanted, arithmetic)
-    shares = {objective: contributions(graph, local, found, arithmetic) for objective, found in by_entry.items()}
-    return Sample(values, by_entry, local, shares)
+    shares = {objective: contributions(graph, local, own, arithmetic) for objective, own in found.items()}
+    return Sample(values, found, local, shares, number)
 
 
-def _by_entry(graph: Graph, env: Env[N]) -> dict[str, N]:
-    model = graph.model
-    names = [q.symbol for q in model.quantities] + [n.symbol for n in model.nodes]
+def by_entry(graph: Graph, env: Mapping[str, Tensor[N]]) -> dict[str, N]:
+    """Values by the keys of entries, of what has a name."""
+    names = [q.symbol for q in graph.model.quantities] + [node.symbol for node in graph.model.nodes]
     found: dict[str, N] = {}
     for symbol in names:
         if symbol.key in env:
@@ -203,24 +527,6 @@ def contributions(
     return found
 
 
-def _updates(
-    graph: Graph, training: Training, sample: Sample, gradients: Mapping[str, Num], arithmetic: Arithmetic[Num]
-) -> dict[str, Update]:
-    settings = {key: scalar(value) for key, value in training.settings.items()}
-    rule = updated(training.ascent)
-    found: dict[str, Update] = {}
-    for key, gradient in gradients.items():
-        before = sample.values[key]
-        env = {**settings, THETA.key: scalar(before), GRADIENT.key: scalar(gradient)}
-        try:
-            step = evaluate(training.optimizer.step, env, arithmetic)
-            after = evaluate(rule, {**env, STEP.key: step}, arithmetic).item
-        except NumberMistake as mistake:
-            raise _at(graph, _declared_at(graph, key), mistake, f"in the update of `{key}`") from None
-        found[key] = Update(before, gradient, step.item, arithmetic.settle(after, key))
-    return found
-
-
 def _after(
     model: Model, updates: Mapping[str, Update], parameters: Mapping[str, Tensor[Num]]
 ) -> dict[str, Tensor[Num]]:
@@ -249,3 +555,100 @@ def _at(graph: Graph, span: Span, mistake: NumberMistake, where: str) -> SpecErr
     """A value that does not exist, as a diagnostic of the statement that asked for it."""
     diagnostic = Diagnostic(mistake.message, (Label(span, where),), mistake.hint)
     return SpecError([diagnostic], graph.model.source)
+
+
+# Layer by layer from the output, with the weights that are updated on the way.
+
+Renew = Callable[[str, list[Num], Num], Num]
+"""An entry, its gradients in each sample, its value -> its new value."""
+
+
+class _Sequence:
+    """The backward pass in which a parameter is renewed as soon as everything that uses it has been passed."""
+
+    def __init__(self, graph: Graph, envs: list[Env[Num]], renew: Renew, arithmetic: Arithmetic[Num]):
+        self.graph = graph
+        self.envs = envs
+        self.renew = renew
+        self.arithmetic = arithmetic
+        self.uses = Uses(graph)
+        self.renewed: Env[Num] = {}
+        self.gradients: list[Env[Num]] = [{} for _ in envs]
+
+    def run(self) -> list[Env[Num]]:
+        """For each sample what the rule takes for the gradients."""
+        loss = self.graph.model.loss
+        assert loss is not None, "there is a loss"
+        node, index = self.graph.computed[loss.key]
+        for gradients in self.gradients:
+            gradients[node.symbol.key] = seed(node.symbol.shape, index, self.arithmetic)
+        names = {n.symbol.key: n.symbol for n in self.graph.model.nodes}
+        for op in reversed([op for op in self.graph.ops if op.id not in self.uses.weights]):
+            if op.id not in self.gradients[0]:
+                self.uses.passed(op.id)
+                continue
+            if op.named:
+                for gradients in self.gradients:
+                    found = settled(gradients[op.id], names[op.node], self.arithmetic, by=loss.key)
+                    given = upstream_of(self.graph.model, loss.key)
+                    gradients[op.id] = replaced(found, names[op.node], given, self.arithmetic)
+            self._pass(op)
+        return self.gradients
+
+    def _pass(self, op: Op) -> None:
+        """First to the parameters, which are then renewed; then, with the new ones, to everything below."""
+        self._pull(op, {}, self.uses.is_weight)
+        for key in self.uses.passed(op.id):
+            self._renew(key)
+        self._pull(op, self.renewed, lambda child: not self.uses.is_weight(child))
+
+    def _pull(self, op: Op, changed: Mapping[str, Tensor[Num]], wanted: Callable[[str], bool]) -> None:
+        if not any(wanted(i) for i in op.inputs):
+            return
+        for env, gradients in zip(self.envs, self.gradients, strict=True):
+            inputs = {i: changed.get(i, env[i]) for i in op.inputs}
+            pulled = pulled_back(self.graph, op, inputs, env[op.id], gradients[op.id], self.arithmetic)
+            for child, gradient in zip(children(op.expr), pulled, strict=True):
+                if isinstance(child, Symbol) and gradient is not None and wanted(child.key):
+                    self._add(gradients, child.key, gradient)
+
+    def _add(self, gradients: Env[Num], key: str, gradient: Tensor[Num]) -> None:
+        total = gradients.get(key)
+        gradients[key] = gradient if total is None else entrywise(self.arithmetic.add, total, gradient)
+
+    def _renew(self, key: str) -> None:
+        """The parameter after its update, and what is made of it."""
+        loss, symbol = self.graph.model.loss, self.uses.symbols[key]
+        assert loss is not None, "there is a loss"
+        for i, gradients in enumerate(self.gradients):
+            found = self._through_weights(key, i)
+            if found is None:
+                return
+            gradients[key] = settled(found, symbol, self.arithmetic, by=loss.key)
+        before = self.envs[0][key]
+        flat = tuple(
+            self.renew(entry.key, [g[key].flat[i] for g in self.gradients], before.flat[i])
+            for i, entry in enumerate(entry_symbols(symbol))
+        )
+        self.renewed[key] = Tensor(before.shape, flat)
+        for op in self.uses.weights.values():
+            if op.id in self.uses.made_of[key]:
+                env = {i: self.renewed.get(i, self.envs[0][i]) for i in op.inputs}
+                self.renewed[op.id] = evaluate(op.expr, env, self.arithmetic)
+
+    def _through_weights(self, key: str, sample: int) -> Tensor[Num] | None:
+        """What reaches a parameter: by itself, and through what is made of it."""
+        env = self.envs[sample]
+        found = {i: g for i, g in self.gradients[sample].items() if i in self.uses.made_of[key]}
+        for op in reversed(list(self.uses.weights.values())):
+            if op.id in found and op.id in self.uses.made_of[key]:
+                pulled = pulled_back(self.graph, op, env, env[op.id], found[op.id], self.arithmetic)
+                for child, gradient in zip(children(op.expr), pulled, strict=True):
+                    if isinstance(child, Symbol) and gradient is not None and child.key in self.uses.made_of[key]:
+                        self._add(found, child.key, gradient)
+        return found.get(key)
+
+
+def in_sequence(graph: Graph, envs: list[Env[Num]], renew: Renew, arithmetic: Arithmetic[Num]) -> list[Env[Num]]:
+    """For each sample what the rule takes for the gradients where hidden errors use the updated weights."""
+    return _Sequence(graph, envs, renew, arithmetic).run()

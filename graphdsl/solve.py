@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from graphdsl import page
 from graphdsl.diagnostics import Diagnostic, Source
+from graphdsl.limits import raised
 from graphdsl.page import Made, Wish
 
 if TYPE_CHECKING:
@@ -18,17 +19,37 @@ if TYPE_CHECKING:
     from graphdsl.document import Document
     from graphdsl.model import Model
     from graphdsl.numbers import Decimal50
+    from graphdsl.overrides import Override
     from graphdsl.trace import Check, Trace, Verdict
 
+Style = Literal["scalar", "matrix"]
 View = Literal["network", "graph"]
 Drawing = Literal["svg", "pdf", "png", "dot"]
 
 # Every step imports what it needs when it is taken: `graphdsl --version` waits for nothing, and JSON not for the page.
 
 
-def solve(spec: str | os.PathLike[str]) -> Solution:
-    """The worked solution of a spec: a path, or, where it has several lines, the text itself. Mistakes raise SpecError."""
-    return solved(read(spec))
+def solve(
+    spec: str | os.PathLike[str],
+    style: Style | None = None,
+    *,
+    set: Mapping[str, object] | None = None,
+    steps: int | None = None,
+    limits: Mapping[str, int] | None = None,
+) -> Solution:
+    """The worked solution of a spec: a path, or, where it has several lines, the text itself. Mistakes raise SpecError.
+
+    `style`: entry by entry or tensor by tensor, whatever the spec says. `set` gives other values to quantities and
+    settings, `{"eta": 0.1, "x": "[1, 2]"}`; `steps` is the number of updates; `limits` raises what `graphdsl.limits`
+    lists, `{"entries": 1_000_000}`.
+    """
+    from graphdsl.overrides import Override
+
+    overrides = [Override(f"{name}={value}", "set") for name, value in (set or {}).items()]
+    overrides += [] if steps is None else [Override(f"steps={steps}", "steps")]
+    source = read(spec)
+    limited = replace(source, limits=raised(limits, source.limits)) if limits else source
+    return solved(limited, style, overrides)
 
 
 def read(spec: str | os.PathLike[str]) -> Source:
@@ -40,27 +61,29 @@ def read(spec: str | os.PathLike[str]) -> Source:
     return parse.read(spec)
 
 
-def solved(source: Source) -> Solution:
+def solved(source: Source, style: Style | None = None, overrides: Iterable[Override] = ()) -> Solution:
     """From the text to numbers that have been checked; the page is made when it is asked for."""
     from graphdsl.check import check
     from graphdsl.graph import build, shared_parameters
+    from graphdsl.overrides import overridden
     from graphdsl.parse import parse
     from graphdsl.routes import compare, verdicts
     from graphdsl.run import run
+    from graphdsl.style import style_of
     from graphdsl.uses import load
 
-    spec = load(parse(source))
-    source = spec.source
+    spec = overridden(load(parse(source)), overrides)
     model = check(spec)
     graph = build(model)
     trace = run(graph, arithmetic(model))
     return Solution(
-        source=source,
+        source=spec.source,
         model=model,
         trace=trace,
         check=compare(trace),
         verdicts=verdicts(trace),
         announcements=tuple(dict.fromkeys((*spec.announcements, *model.announcements, *shared_parameters(graph)))),
+        style=style or style_of(model),
     )
 
 
@@ -81,15 +104,14 @@ class Solution:
     check: Check
     verdicts: tuple[Verdict, ...]
     announcements: tuple[Diagnostic, ...]
+    style: Style = "scalar"
 
     @cached_property
     def diagram(self) -> Diagram | None:
-        """The drawing of the network; nothing where there is none to draw."""
-        from graphdsl.depict import network_diagram
-        from graphdsl.network import network_of
+        """The drawing of the network, or of its tensors; nothing where there is none to draw."""
+        from graphdsl.network import figure_of
 
-        network = network_of(self.trace.graph)
-        return None if network is None else network_diagram(network)
+        return figure_of(self.trace.graph, self.style)
 
     @cached_property
     def document(self) -> Document:
@@ -98,16 +120,16 @@ class Solution:
         from graphdsl.figures import figures
         from graphdsl.phrases import load
 
-        told = explain(self.trace, self.check, self.verdicts, load(), self.diagram)
+        told = explain(self.trace, self.check, self.verdicts, load(), self.diagram, self.style)
         return figures(told, self.model.display)
 
-    def explained(self, name: str, step: int | None = None) -> Document:
-        """One value, derivative or update in full: `dE/dw13`, `H1`, `w13.after`, `updates`."""
+    def explained(self, name: str, step: int | None = None, style: Style | None = None) -> Document:
+        """One value, derivative or update in full: `dE/dw13`, `H1`, `w13.after`, `updates`; a whole tensor in matrices."""
         from graphdsl.figures import figures
         from graphdsl.phrases import load
-        from graphdsl.pieces import single
+        from graphdsl.pieces import explained
 
-        return figures(single(self.trace, load(), name, step), self.model.display)
+        return figures(explained(self.trace, load(), name, step, style), self.model.display)
 
     def text(self) -> str:
         """The page as plain text, 80 columns wide."""

@@ -27,6 +27,7 @@ from graphdsl.expr import (
     children,
 )
 from graphdsl.lex import Token
+from graphdsl.limits import exceeded
 from graphdsl.syntax import (
     AS,
     MATMUL,
@@ -35,6 +36,7 @@ from graphdsl.syntax import (
     RANGE,
     TRANSPOSE,
     Assignment,
+    DataBlock,
     Declaration,
     Declared,
     Equation,
@@ -57,10 +59,13 @@ from graphdsl.syntax import (
     Note,
     Options,
     Parameter,
+    Penalty,
     Place,
     Printed,
     Quoted,
     Reference,
+    Row,
+    Rule,
     Setting,
     Statement,
     Symbols,
@@ -73,9 +78,6 @@ from graphdsl.syntax import (
 if TYPE_CHECKING:
     from lark import Token as Leaf
     from lark import Tree
-
-MOST_NAMES = 10_000
-"""A range of names or of indices may be so long."""
 
 DEEPEST = 100
 """Levels of a formula's tree; sums and products are flat, so only brackets, powers and quotients add one."""
@@ -120,7 +122,19 @@ class Builder:
         self._too_deep = False
 
     def statement(self, tree: Tree[Leaf]) -> Statement:
-        """The statement of a tree, without recursion."""
+        """The statement of a tree."""
+        statement = self._build(tree)
+        assert isinstance(statement, Statement)
+        return statement
+
+    def setting(self, tree: Tree[Leaf]) -> Setting:
+        """The setting of a tree."""
+        setting = self._build(tree)
+        assert isinstance(setting, Setting)
+        return setting
+
+    def _build(self, tree: Tree[Leaf]) -> Any:
+        """What a tree gives, without recursion."""
         self._depth.clear()
         self._too_deep = False
         order: list[Tree[Leaf] | Leaf | None] = []
@@ -138,9 +152,8 @@ class Builder:
             parts = made[len(made) - count :]
             del made[len(made) - count :]
             made.append(self._rule(node.data)(parts, _span(node)))
-        (statement,) = made
-        assert isinstance(statement, Statement)
-        return statement
+        (whole,) = made
+        return whole
 
     def _rule(self, name: str) -> _Build:
         return getattr(self, f"_{name}", None) or _LATER.get(name) or _parts
@@ -227,6 +240,29 @@ class Builder:
         keyword, optimizer, settings = parts
         return Train(_name(optimizer) if optimizer else Name("sgd", keyword.span), tuple(settings or ()), span)
 
+    def _data(self, parts: Any, span: Span) -> DataBlock:
+        """Rows written here; a file's are read by `parse`."""
+        rows = tuple(part for part in parts if isinstance(part, Row))
+        file = next((_quoted(part) for part in parts if isinstance(part, Token) and part.kind == "STRING"), None)
+        return DataBlock(rows, file, span)
+
+    def _row(self, parts: Any, span: Span) -> Row:
+        arrow = next((i for i, part in enumerate(parts) if isinstance(part, Token) and part.kind == "ARROW"), None)
+        cells = [[p for p in side if p is not None and not isinstance(p, Token)] for side in _parted(parts, arrow)]
+        return Row(tuple(cells[0]), tuple(cells[1]), span)
+
+    def _penalty(self, parts: Any, span: Span) -> Penalty:
+        _, name, value = parts
+        return Penalty(_name(name), value, span)
+
+    def _optimizer(self, parts: Any, span: Span) -> Rule:
+        _, name, head, body = parts
+        for statement in body:
+            if not isinstance(statement, Equation):
+                self.reporter.error("the rule of an optimizer is a list of assignments", statement.span)
+        inputs, options = head or ((), ())
+        return Rule(_name(name), (*inputs, *options), tuple(s for s in body if isinstance(s, Equation)), span)
+
     def _options(self, parts: Any, span: Span) -> Options:
         keyword, settings = parts
         return Options(keyword.text, settings, span)
@@ -268,9 +304,9 @@ class Builder:
 
     def _reference(self, parts: Any, span: Span) -> Reference:
         of, wrt = parts
-        last, after = _without_after(of if wrt is None else wrt)
+        last, when = _without_after(of if wrt is None else wrt)
         if wrt is None:
-            return Reference(last, None, after, span)
+            return Reference(last, None, when.after, span, when.sample, when.epoch)
         above, below = _without_d(of), _without_d(last)
         if above is None or below is None:
             self.reporter.error(
@@ -280,7 +316,7 @@ class Builder:
                 if not (above or below)
                 else "write d before both names, as in dE/dw1",
             )
-        return Reference(above or of, below or last, after, span)
+        return Reference(above or of, below or last, when.after, span, when.sample, when.epoch)
 
     # --- the question, functions and modules, loops
 
@@ -450,11 +486,12 @@ class Builder:
             )
         elif high < low:
             self.reporter.error(f"the range `{written}` runs backwards", bounds.span, hint=f"write {high}..{low}")
-        elif high - low >= MOST_NAMES:
+        elif high - low >= self.reporter.source.limits.names:
             self.reporter.error(
                 f"the range `{written}` has {high - low + 1:,} members",
                 bounds.span,
-                hint=f"a range has at most {MOST_NAMES:,}",
+                f"at most {self.reporter.source.limits.names:,} are allowed",
+                hint=exceeded("names", high - low + 1),
             )
         else:
             return low, high
@@ -613,11 +650,12 @@ class Builder:
                 hint=f"write {_short(names.last.text)}..{_short(names.first.text)}",
             )
             return (names.first,)
-        if high - low >= MOST_NAMES:
+        if high - low >= self.reporter.source.limits.names:
             self.reporter.error(
                 f"the range `{written}` has {high - low + 1:,} names",
                 names.span,
-                hint=f"a range has at most {MOST_NAMES:,}",
+                f"at most {self.reporter.source.limits.names:,} are allowed",
+                hint=exceeded("names", high - low + 1),
             )
             return (names.first,)
         return tuple(Name(f"{first['stem']}{i}", names.span) for i in range(low, high + 1))
@@ -649,9 +687,9 @@ _OBJECTIVES: dict[str, Literal["loss", "minimise", "maximise"]] = {
 }  # fmt: skip
 _NOT_NUMBERS = {"nan", "inf", "infinity"}
 _NUMBERED = re.compile(r"(?P<stem>.*?)(?P<number>[0-9]{1,9})", re.ASCII)
-_AFTER = re.compile(r"(?P<key>.+)\.after(?P<count>[0-9]{0,6})", re.ASCII)
+_WHEN = re.compile(r"(?P<key>.+)\.(?P<kind>after|sample|epoch)(?P<count>[0-9]{0,7})", re.ASCII)
 _LATER_STATEMENTS = {
-    "data": "data", "vary": "vary", "require": "require", "penalty": "penalty", "optimizer": "optimizer",
+    "vary": "vary", "require": "require",
 }  # fmt: skip
 _POINTS = ("points", "point", "Punkte", "Punkt", "marks", "mark", "P", "点", "分")
 
@@ -734,15 +772,37 @@ def _whole(expr: Expr) -> int | None:
     return int(expr.value) if abs(expr.value) < 10**15 else None
 
 
-def _without_after(place: Expr) -> tuple[Expr, int | None]:
-    """The place without `.after`, and after how many updates it is meant: 0 where nothing is said, None for all."""
+@dataclass(frozen=True, slots=True)
+class _When:
+    """After how many updates (None for all), of which sample, at the end of which epoch; 0 where nothing is said."""
+
+    after: int | None = 0
+    sample: int = 0
+    epoch: int = 0
+
+
+def _without_after(place: Expr) -> tuple[Expr, _When]:
+    """The place without `.after2`, `.sample3` and `.epoch4`, and what they said."""
     if isinstance(place, Element):
-        of, after = _without_after(place.of)
-        return replace(place, of=of), after
-    match = _AFTER.fullmatch(place.key) if isinstance(place, Symbol) else None
-    if match is None:
-        return place, 0
-    return Symbol(match["key"], span=place.span), int(match["count"]) if match["count"] else None
+        of, when = _without_after(place.of)
+        return replace(place, of=of), when
+    match = _WHEN.fullmatch(place.key) if isinstance(place, Symbol) else None
+    if match is None or (match["kind"] != "after" and not match["count"]):
+        return place, _When()
+    inner, when = _without_after(Symbol(match["key"], span=place.span))
+    count = int(match["count"]) if match["count"] else None
+    match match["kind"]:
+        case "after":
+            return inner, replace(when, after=count)
+        case "sample":
+            return inner, replace(when, sample=count or 0)
+        case _:
+            return inner, replace(when, epoch=count or 0)
+
+
+def _parted(parts: list[Any], arrow: int | None) -> tuple[list[Any], list[Any]]:
+    """What stands before the arrow, and what after it."""
+    return (parts, []) if arrow is None else (parts[:arrow], parts[arrow + 1 :])
 
 
 def _without_d(place: Expr) -> Expr | None:

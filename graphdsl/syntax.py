@@ -272,6 +272,47 @@ class Train:
 
 
 @dataclass(frozen=True, slots=True)
+class Row:
+    """A row of data, or its heading: cells before the arrow and after it; without an arrow there are none after it."""
+
+    inputs: tuple[Expr, ...]
+    targets: tuple[Expr, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class DataBlock:
+    """`data { x1, x2 -> t; 0, 0 -> 1 }`, or the same from a file: its rows, the first of which names the columns.
+
+    The cells of a file stand where its name stands in the spec; `lines` are their lines in the file.
+    """
+
+    rows: tuple[Row, ...]
+    file: Quoted | None
+    span: Span
+    lines: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Penalty:
+    """`penalty R = …`: added once per update to the loss of the batch."""
+
+    name: Name
+    value: Expr
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """`optimizer mine(eta, beta = 0.9) { v = …; theta = … }`."""
+
+    name: Name
+    options: tuple[Parameter, ...]
+    assignments: tuple[Equation, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
 class Options:
     """`numbers { … }`, `report { … }`."""
 
@@ -294,13 +335,15 @@ class Reference:
     """What an `expected` value is compared with: a node, its entry, or a derivative; `after` counts updates.
 
     `of` is a symbol or an element; with `wrt` it is ∂of/∂wrt. `after` is 0 before any update, k after k updates, and
-    None for "after the last one", written `.after`.
+    None for "after the last one", written `.after`. `sample` and `epoch` count from 1, and are 0 where none is named.
     """
 
     of: Expr
     wrt: Expr | None
     after: int | None
     span: Span
+    sample: int = 0
+    epoch: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -352,6 +395,9 @@ Statement = (
     | Loss
     | Gradient
     | Train
+    | DataBlock
+    | Penalty
+    | Rule
     | Options
     | Words
     | Expected

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from graphdsl.expr import Number
+from graphdsl.expr import Number, Symbol
 from graphdsl.numbers import Display, Num
 from graphdsl.trace import Check, Trace, Verdict
 from graphdsl.write.text import formula, width
@@ -41,11 +41,18 @@ Column = dict[str, Num]
 
 
 def _by_round(trace: Trace) -> tuple[list[str], list[str], list[Column]]:
-    total = len(trace.rounds)
-    chosen = range(total + 1) if total < MOST_COLUMNS else [*range(MOST_COLUMNS - 1), total]
-    head = ["start" if after == 0 else f"after {after}" for after in chosen]
+    """The losses and parameters before the first updates, and after the last."""
+    loss = trace.graph.model.loss
+    chosen = trace.rounds if len(trace.rounds) < MOST_COLUMNS else trace.rounds[: MOST_COLUMNS - 1]
+    head = ["start" if r.number == 1 else f"after {r.number - 1}" for r in chosen]
+    columns = [dict(r.samples[0].values) | _loss(loss, r.loss) for r in chosen]
+    columns.append(dict(trace.finals[0].values) | _loss(loss, trace.loss))
     keys = [*(o.key for o in trace.graph.model.objectives), *trace.rounds[0].updates]
-    return head, keys, [dict(trace.values_after(after)) for after in chosen]
+    return [*head, f"after {trace.steps}"], keys, columns
+
+
+def _loss(loss: Symbol | None, value: Num | None) -> Column:
+    return {} if loss is None or value is None else {loss.key: value}
 
 
 def _by_gradient(trace: Trace) -> tuple[list[str], list[str], list[Column]]:

@@ -128,7 +128,7 @@ def _objective(graph: Graph, name: str) -> Symbol | None:
 
 
 def _sample(trace: Trace, step: int, asked: _Asked) -> Sample:
-    rounds = len(trace.rounds)
+    rounds = trace.count
     passes = rounds + (trace.final is not None)
     if not 1 <= step <= passes:
         raise ViewError(
@@ -142,7 +142,11 @@ def _sample(trace: Trace, step: int, asked: _Asked) -> Sample:
         )
     place = step + 1 if asked.updated else step
     if place <= rounds:
-        return trace.rounds[place - 1].samples[0]
+        found = trace.round(place)
+        if found is None:
+            kept = ", ".join(str(r.number) for r in trace.rounds)
+            raise ViewError(f"step {place} was computed and not kept", f"kept are {kept}")
+        return found.samples[0]
     assert trace.final is not None
     return trace.final
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal, localcontext
 
 from graphdsl.derive.evaluate import evaluate
 from graphdsl.document import Block, Derivation, Document, Figure, Inlines, Math, Note, Paragraph, Section, Table
-from graphdsl.expr import Expr, Partial, Relation, Symbol, has_names, substitute
+from graphdsl.expr import Array, Expr, Number, Partial, Relation, Symbol, children, has_names, rewrite, substitute
 from graphdsl.graph import Graph, entry_symbols
+from graphdsl.model import Training
 from graphdsl.numbers import Decimal50, Num, Tensor, scalar
-from graphdsl.optimizers import GRADIENT, STEP, THETA, updated
+from graphdsl.optimizers import GRADIENT, THETA, new, old
 from graphdsl.routes import total_derivative
-from graphdsl.run import forward
+from graphdsl.run import forward, over, over_batch
+from graphdsl.update import CLIP, COUNT, NORM, WEIGHT_DECAY, direction
 
 TOLERANCE = Decimal("1e-40")
 ARITHMETIC = Decimal50()
@@ -61,8 +63,14 @@ def symbolic_pairs(chains: Iterator[Relation]) -> list[tuple[Expr, Expr]]:
         (a, b)
         for chain in chains
         for a, b, sign in zip(chain.members, chain.members[1:], chain.signs, strict=False)
-        if sign == "=" and has_names(a) and has_names(b)
+        if sign == "=" and has_names(a) and has_names(b) and not _defines(a)
     ]
+
+
+def _defines(expr: Expr) -> bool:
+    """Whether it is a name of an optimizer's rule, or of a learning rule's: that the rule says so is its definition."""
+    key = expr.key if isinstance(expr, Symbol) else ""
+    return key.startswith(("%", "direction.")) and not key.startswith(("%batch", "%sample"))
 
 
 def assignments(graph: Graph, seed: int, count: int, shared: bool) -> Iterator[dict[str, Tensor[Num]]]:
@@ -101,46 +109,170 @@ def false_equalities(graph: Graph, document: Document, seed: int = 1, count: int
     return found
 
 
+def _by_entry(expr: Expr) -> Expr:
+    """The derivative by a tensor as an array of derivatives by its entries."""
+
+    def change(node: Expr) -> Expr:
+        match node:
+            case Partial(of=Symbol() as of, wrt=Symbol() as wrt) if wrt.shape:
+                return Array(wrt.shape, tuple(Partial(of, entry) for entry in entry_symbols(wrt)))
+            case _:
+                return node
+
+    return rewrite(expr, change)
+
+
+def _close(x: Decimal, y: Decimal) -> bool:
+    with localcontext(prec=50):
+        return abs(x - y) <= TOLERANCE * max(1, abs(x), abs(y))
+
+
 class _Point:
-    """The values of every entry, derivative and updated parameter at one assignment."""
+    """The values of every entry, derivative, state and updated parameter at one assignment.
+
+    A sample of a batch has its own data; what an optimizer remembers is some number of its own.
+    """
 
     def __init__(self, graph: Graph, data: dict[str, Tensor[Num]]):
         self.graph = graph
-        env = forward(graph, data, ARITHMETIC)
-        names = [q.symbol for q in graph.model.quantities] + [node.symbol for node in graph.model.nodes]
-        self.values = {
+        self.data = data
+        self.values = self._entries(data)
+        self.tensors = self._tensors(data)
+        training = graph.model.training
+        self.settings = _settings(training) if training else {}
+        self.free = {"%z": Num(Decimal("0.7"))}
+        self.of_samples: dict[int, dict[str, Num]] = {}
+
+    def _tensors(self, data: dict[str, Tensor[Num]]) -> dict[str, Tensor[Num]]:
+        env = forward(self.graph, data, ARITHMETIC)
+        names = [q.symbol for q in self.graph.model.quantities] + [node.symbol for node in self.graph.model.nodes]
+        return {symbol.key: env[symbol.key] for symbol in names if symbol.shape}
+
+    def _entries(self, data: dict[str, Tensor[Num]]) -> dict[str, Num]:
+        env = forward(self.graph, data, ARITHMETIC)
+        names = [q.symbol for q in self.graph.model.quantities] + [node.symbol for node in self.graph.model.nodes]
+        return {
             entry.key: value
             for symbol in names
             for entry, value in zip(entry_symbols(symbol), env[symbol.key].flat, strict=True)
         }
-        training = graph.model.training
-        self.settings = training.settings if training else {}
-        self.free = {"%z": Num(Decimal("0.7"))}
+
+    def _sample(self, number: int) -> dict[str, Num]:
+        if number not in self.of_samples:
+            data = {**self.data, **self.graph.model.samples[number - 1]}
+            self.of_samples[number] = self._entries(data)
+        return self.of_samples[number]
 
     def equal(self, a: Expr, b: Expr) -> bool:
         x, y = self.value(a), self.value(b)
-        with localcontext(prec=50):
-            return abs(x - y) <= TOLERANCE * max(1, abs(x), abs(y))
+        return x.shape == y.shape and all(_close(p.value, q.value) for p, q in zip(x.flat, y.flat, strict=True))
 
-    def value(self, expr: Expr) -> Decimal:
+    def value(self, expr: Expr) -> Tensor[Num]:
         scope = {key: scalar(v) for key, v in (*self.values.items(), *self.settings.items(), *self.free.items())}
-        expr = self._updated(expr)
-        return evaluate(expr, scope, ARITHMETIC, self._partial).item.value
+        scope |= self.tensors
+        return evaluate(_by_entry(self._spelled(expr)), scope, ARITHMETIC, self._partial)
 
-    def _updated(self, expr: Expr) -> Expr:
-        if not (isinstance(expr, Symbol) and expr.key.endswith(".after")):
-            return expr
-        training = self.graph.model.training
-        loss = self.graph.model.loss
-        assert training is not None and loss is not None
-        parameter = self.graph.symbols[expr.key.removesuffix(".after")]
-        rule = substitute(updated(training.ascent), {STEP.key: training.optimizer.step})
-        return substitute(rule, {THETA.key: parameter, GRADIENT.key: Partial(loss, parameter)})
+    def _spelled(self, expr: Expr) -> Expr:
+        """With what an update assigns written out: `w.after`, `m.w.after`, `g.w`; of a batch, its samples."""
+        for symbol in names_outside_derivatives(expr):
+            value = self._own(symbol.key)
+            if value is not None:
+                expr = self._spelled(substitute(expr, {symbol.key: value}))
+        return expr
+
+    def _own(self, key: str) -> Expr | None:
+        if key in self.values or key in self.tensors:
+            return None
+        if key.startswith("%batch"):
+            found = self._batch(key, lambda of: of[self._loss])
+            penalty = self.graph.model.penalty
+            return _numeral(found if penalty is None else ARITHMETIC.add(found, self.values[penalty.key]))
+        if key.startswith("%sample"):
+            return _numeral(self._sample(int(key.removeprefix("%sample")))[self._loss])
+        name, dot, rest = key.partition(".")
+        if key.endswith(".after"):
+            of = key.removesuffix(".after")
+            return (
+                self._assigned("theta", of)
+                if of in self.values or of in self.tensors
+                else self._assigned(name, rest.removesuffix(".after"))
+            )
+        if dot and rest in self.values and name == "g":
+            return self._direction(rest)
+        return _numeral(_near(Num(Decimal("0.3")), key)) if dot and rest in self.values else None
+
+    @property
+    def _loss(self) -> str:
+        assert self.graph.model.loss is not None
+        return self.graph.model.loss.key
+
+    @property
+    def _training(self) -> Training:
+        assert self.graph.model.training is not None
+        return self.graph.model.training
+
+    def _assigned(self, name: str, key: str) -> Expr:
+        """What a rule assigns, in what it uses."""
+        rule = next(a.value for a in self._training.optimizer.assignments if a.name == name)
+        names = [a.name for a in self._training.optimizer.assignments if a.name != "theta"]
+        parameter = self._parameter(key)
+        places: dict[str, Expr] = {THETA.key: parameter, GRADIENT.key: self._direction(key)}
+        places |= {old(n).key: Symbol(f"{n}.{key}") for n in names}
+        places |= {new(n).key: Symbol(f"{n}.{key}.after") for n in names}
+        return substitute(rule, places)
+
+    def _parameter(self, key: str) -> Symbol:
+        return self.graph.symbols.get(key) or self.graph.tensors[key]
+
+    def _direction(self, key: str) -> Expr:
+        model, size = self.graph.model, self._training.batch
+        batch = ".".join(map(str, ("%batch", *range(1, size + 1))))
+        alone = size == 1 and model.penalty is None
+        gradient = Partial(self.graph.symbols[self._loss] if alone else Symbol(batch), self._parameter(key))
+        rule = direction(self._training, size, self._training.clip_norm is not None)
+        return substitute(rule, {GRADIENT.key: gradient, THETA.key: self._parameter(key)})
+
+    def _batch(self, key: str, take: Callable[[dict[str, Num]], Num]) -> Num:
+        """A number of each sample, over the batch, and the penalty's."""
+        numbers = [int(n) for n in key.split(".")[1:]]
+        points = [self.values] if len(numbers) == 1 else [self._sample(n) for n in numbers]
+        return over([take(values) for values in points], over_batch(self.graph.model), ARITHMETIC)
 
     def _partial(self, partial: Partial) -> Num:
         assert isinstance(partial.of, Symbol) and isinstance(partial.wrt, Symbol)
         of, wrt = partial.of.key, partial.wrt.key
+        if of.startswith("%batch"):
+            return self._of_batch(of, wrt)
+        if of.startswith("%sample"):
+            values = self._sample(int(of.removeprefix("%sample")))
+            return total_derivative(self.graph, self._loss, wrt, values, ARITHMETIC)
         if partial.local:
             env = {key: scalar(v) for key, v in self.values.items()}
             return evaluate(self.graph.local(of, wrt), env, ARITHMETIC).item
         return total_derivative(self.graph, of, wrt, self.values, ARITHMETIC)
+
+    def _of_batch(self, of: str, wrt: str) -> Num:
+        found = self._batch(of, lambda values: total_derivative(self.graph, self._loss, wrt, values, ARITHMETIC))
+        penalty = self.graph.model.penalty
+        if penalty is None:
+            return found
+        return ARITHMETIC.add(found, total_derivative(self.graph, penalty.key, wrt, self.values, ARITHMETIC))
+
+
+def names_outside_derivatives(expr: Expr) -> list[Symbol]:
+    if isinstance(expr, Symbol):
+        return [expr]
+    return (
+        [] if isinstance(expr, Partial) else [s for child in children(expr) for s in names_outside_derivatives(child)]
+    )
+
+
+def _numeral(value: Num) -> Expr:
+    return Number(value.value, value.exact)
+
+
+def _settings(training: Training) -> dict[str, Num]:
+    """Numbers for the names of the rule."""
+    found = {f"%{key}": value for key, value in training.settings.items()}
+    others = {COUNT: Decimal(3), NORM: Decimal("1.7"), CLIP: Decimal("0.5"), WEIGHT_DECAY: Decimal("0.01")}
+    return found | {symbol.key: Num(value) for symbol, value in others.items()}

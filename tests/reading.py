@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Context, Decimal
 from fractions import Fraction
@@ -18,7 +18,64 @@ Rounding = Literal["half_up", "cut"]
 
 Exact = Fraction
 Value = Any
-"""A Fraction, read exactly, or an mpmath number of 60 digits, which has no types."""
+"""A Fraction, read exactly, an mpmath number of 60 digits, which has no types, or an Arr of them."""
+
+
+@dataclass(frozen=True)
+class Arr:
+    """A vector (n,), which stands in a column, or a matrix (m, n), row by row."""
+
+    shape: tuple[int, ...]
+    flat: tuple[Value, ...]
+
+    def __neg__(self) -> Arr:
+        return Arr(self.shape, tuple(-x for x in self.flat))
+
+    @property
+    def rows(self) -> list[tuple[Value, ...]]:
+        """As a matrix: a vector has one column."""
+        columns = self.shape[1] if len(self.shape) > 1 else 1
+        return [self.flat[i : i + columns] for i in range(0, len(self.flat), columns)]
+
+    @property
+    def transposed(self) -> Arr:
+        rows = self.rows
+        return Arr((len(rows[0]), len(rows)), tuple(row[j] for j in range(len(rows[0])) for row in rows))
+
+
+def each(function: Callable[..., Value], *values: Value) -> Value:
+    """A function of numbers, entry by entry; a number goes with every entry, a vector with every row."""
+    arrays = [v for v in values if isinstance(v, Arr)]
+    if not arrays:
+        return function(*values)
+    largest = max(arrays, key=lambda a: len(a.flat))
+    if any(len(largest.flat) % len(a.flat) or (len(a.shape) > 1 and a.shape != largest.shape) for a in arrays):
+        raise NotRead
+    spread = [
+        v.flat * (len(largest.flat) // len(v.flat)) if isinstance(v, Arr) else (v,) * len(largest.flat) for v in values
+    ]
+    return Arr(largest.shape, tuple(function(*entries) for entries in zip(*spread, strict=True)))
+
+
+def matrix_product(a: Arr, b: Arr, times: Callable[..., Value], plus: Callable[..., Value]) -> Arr:
+    """Rows times columns; a vector before a matrix that has as many rows is one."""
+    left, right = a.rows, b.rows
+    turned = len(left[0]) != len(right)
+    if turned:
+        left = a.transposed.rows
+    if len(left[0]) != len(right) or (turned and len(a.shape) > 1):
+        raise NotRead
+    flat = []
+    for row in left:
+        for j in range(len(right[0])):
+            total = times(row[0], right[0][j])
+            for x, other in zip(row[1:], right[1:], strict=True):
+                total = plus(total, times(x, other[j]))
+            flat.append(total)
+    shape = (len(left), len(right[0]))
+    if len(b.shape) == 1:
+        shape = shape[:1]
+    return Arr(shape[1:] if turned else shape, tuple(flat))
 
 
 class NotRead(Exception):
@@ -38,7 +95,8 @@ _TOKEN = re.compile(
     |(?P<half>[½⅓⅔¼¾⅕⅛])
     |(?P<name>∂?[^\W\d_{_SUB}{_SUPER}]+[\u0300-\u036f]?(?:[{_SUB}]|′|⁽\w*⁾|⁽[{_SUPER}]+⁾|_\{{[^}}]*\}}|_\w+|[\u0300-\u036f])*(?:\|direct)?)
     |(?P<raised>[{_SUPER}]+)
-    |(?P<sign>[+−·/^(){{}}|√,;\[\]⊙{SIGNS}])
+    |(?P<sign>[+−·/^(){{}}|√∗,;\[\]⊙…⋯⋮{SIGNS}])
+    |(?P<total>∑(?:_\w+|_\{{[^}}]*\}})?)
     |(?P<space>\s+)
     |(?P<other>.)""",
     re.VERBOSE,
@@ -66,6 +124,12 @@ def tokens(text: str) -> list[Token]:
 
 
 # --- tokens -> value
+
+
+def all_entries(values: Iterable[Value]) -> list[Value]:
+    """Numbers, and the entries of arrays."""
+    return [entry for v in values for entry in (v.flat if isinstance(v, Arr) else (v,))]
+
 
 FUNCTIONS: dict[str, Callable[..., Value]] = {
     "max": lambda *x: max(x, key=real),
@@ -100,8 +164,11 @@ FUNCTIONS: dict[str, Callable[..., Value]] = {
     "mish": lambda x: real(x) * mpmath.tanh(mpmath.log1p(mpmath.exp(real(x)))),
     "hardtanh": lambda x: min(Exact(1), max(Exact(-1), x, key=real), key=real),
     "hardsigmoid": lambda x: min(Exact(1), max(Exact(0), x / 6 + Exact("1/2"), key=real), key=real),
-    "logsumexp": lambda *x: mpmath.log(sum(mpmath.exp(real(z)) for z in x)),
+    "logsumexp": lambda *x: mpmath.log(sum(mpmath.exp(real(z)) for z in all_entries(x))),
 }
+OF_ALL = {"logsumexp"}
+"""Functions of all numbers that they are given, and not of each entry."""
+
 _SELU = tuple(map(Fraction, ("1.0507009873554804934193349852946", "1.6732632423543772848170429916717")))
 _CUBIC = Fraction("0.044715")
 _SUBSCRIPTED = re.compile(r"(log|softmax|huber)(?:([₀-₉]+)|_\{([0-9.]+)\})")
@@ -193,10 +260,14 @@ class Reader:
                 raise NotRead
             sign = 1 if self.take("+") else -1
             self.at += sign == -1
-            total = self._combined(total, sign * self.product())
+            found = self.product()
+            total = self._combined(total, found if sign == 1 else -found)
         return total
 
     def _combined(self, a: Value, b: Value) -> Value:
+        return Exact(1) if self.named else each(self._plus, a, b)
+
+    def _plus(self, a: Value, b: Value) -> Value:
         if isinstance(a, Fraction) and isinstance(b, Fraction):
             return a + b
         return real(a) + real(b)
@@ -207,12 +278,65 @@ class Reader:
         return self.product()
 
     def product(self) -> Value:
-        value = self.beside()
-        while self.take("·"):
-            value = self.times(value, -self.beside() if self.take("−") else self.beside())
-        return value
+        value = self.factor()
+        while True:
+            if self.take("·"):
+                value = self.times(value, -self.factor() if self.take("−") else self.factor())
+            elif self.take("∗"):  # a convolution, whose stride and border are not printed
+                self.named, value = True, Exact(1)
+                self.factor()
+            elif self.take("⊙"):
+                other = self.factor()
+                value = Exact(1) if self.named else each(self._product, value, other)
+            elif self.follows(value):
+                value = self.joined(value, self.beside())
+            else:
+                return value
+
+    def factor(self) -> Value:
+        """A sum of all entries takes everything up to the next sign of a sum."""
+        if not self.peek().startswith("∑"):
+            return self.beside()
+        self.named = self.named or self.peek() != "∑"  # along rows or columns
+        self.at += 1
+        found = self.product()
+        if self.named or not isinstance(found, Arr):
+            return found
+        total = found.flat[0]
+        for entry in found.flat[1:]:
+            total = self._plus(total, entry)
+        return total
+
+    def follows(self, value: Value) -> bool:
+        """Whether an array stands behind another, or behind a name that may be one: a product of matrices."""
+        if self.at >= len(self.parts):
+            return False
+        if self.named:
+            return self.peek() in "[√" or self.parts[self.at].kind == "name"
+        return isinstance(value, Arr) and (self.peek() == "[" or self.starts())
+
+    def joined(self, a: Value, b: Value) -> Value:
+        if self.named:
+            return Exact(1)
+        if not isinstance(a, Arr) or not isinstance(b, Arr):
+            return self.times(a, b)
+        if len(a.shape) == len(b.shape) == 1:
+            if len(b.flat) > 1:
+                raise NotRead
+            return each(self._product, a, b.flat[0])  # a row of one number
+        return matrix_product(a, b, self._product, self._plus)
 
     def times(self, a: Value, b: Value) -> Value:
+        """A number times anything; of two vectors, the sum of the products."""
+        if self.named:
+            return Exact(1)
+        if isinstance(a, Arr) and isinstance(b, Arr):
+            if a.shape != b.shape or len(a.shape) > 1:
+                raise NotRead
+            return matrix_product(a.transposed, b, self._product, self._plus).flat[0]
+        return each(self._product, a, b)
+
+    def _product(self, a: Value, b: Value) -> Value:
         if isinstance(a, Fraction) and isinstance(b, Fraction):
             return a * b
         return real(a) * real(b)
@@ -220,7 +344,7 @@ class Reader:
     def beside(self) -> Value:
         value = self.quotient()
         while self.at < len(self.parts) and not self.parts[self.at].spaced and self.starts():
-            value = self.times(value, self.quotient())
+            value = self.joined(value, self.quotient())
         return value
 
     def starts(self) -> bool:
@@ -231,12 +355,14 @@ class Reader:
         value = self.raised()
         while self.take("/"):
             below = self.raised()
-            if below == 0 and not self.named:
-                raise NotRead
             if not self.named:
-                both = isinstance(value, Fraction) and isinstance(below, Fraction)
-                value = value / below if both else real(value) / real(below)
+                value = each(self._quotient, value, below)
         return value
+
+    def _quotient(self, a: Value, b: Value) -> Value:
+        if b == 0:
+            raise NotRead
+        return a / b if isinstance(a, Fraction) and isinstance(b, Fraction) else real(a) / real(b)
 
     def raised(self) -> Value:
         euler = self.euler and self.peek() == "e" and self.at + 1 < len(self.parts)
@@ -244,13 +370,16 @@ class Reader:
         if after is not None and (after.text == "^" or after.kind == "raised"):
             self.at += 1
             exponent = self.exponent()
-            return Exact(1) if exponent == 0 else mpmath.exp(real(exponent))
+            return each(lambda x: Exact(1) if x == 0 else mpmath.exp(real(x)), exponent)
         value = self.atom()
         if self.at < len(self.parts) and (self.peek() == "^" or self.parts[self.at].kind == "raised"):
             if self.parts[self.at].spaced:
                 raise NotRead
+            if self.peek() == "ᵀ":
+                self.at += 1
+                return value.transposed if isinstance(value, Arr) else value
             exponent = self.exponent()
-            return value if self.named else power(value, exponent)
+            return value if self.named else each(power, value, exponent)
         return value
 
     def exponent(self) -> Value:
@@ -282,12 +411,34 @@ class Reader:
             case _, "|":
                 value = self.sum()
                 self.need("|")
-                return abs(value)
+                return each(abs, value)
             case _, "√":
-                return root(self.atom())
+                return each(root, self.atom())
+            case _, "[":
+                return self.array()
+            case _, "…" | "⋯" | "⋮":
+                self.named = True
+                return Exact(1)
             case _, "{":
                 return self.cases()
         raise NotRead
+
+    def array(self) -> Value:
+        """[a, b; c, d]; one row alone is a vector."""
+        rows = [self.row()]
+        while self.take(";"):
+            rows.append(self.row())
+        self.need("]")
+        if len({len(row) for row in rows}) > 1 or any(isinstance(x, Arr) for row in rows for x in row):
+            raise NotRead
+        shape = (len(rows), len(rows[0])) if len(rows) > 1 else (len(rows[0]),)
+        return Arr(shape, tuple(x for row in rows for x in row))
+
+    def row(self) -> list[Value]:
+        entries = [self.sum()]
+        while self.take(","):
+            entries.append(self.sum())
+        return entries
 
     def name(self, text: str) -> Value:
         called = self.peek() == "(" and not self.parts[self.at].spaced
@@ -299,7 +450,7 @@ class Reader:
             self.need(")")
             known = function(text)
             if known is not None and not self.named:
-                return known(*arguments)
+                return known(*arguments) if text in OF_ALL else each(known, *arguments)
         elif text == "π":
             return +mpmath.pi
         self.named = True
@@ -325,8 +476,21 @@ class Reader:
         return chosen
 
 
+def pairs_of(a: Value, b: Value) -> list[tuple[Value, Value]]:
+    """The entries of both sides that stand in the same place."""
+    if not isinstance(a, Arr) and not isinstance(b, Arr):
+        return [(a, b)]
+    if not isinstance(a, Arr) or not isinstance(b, Arr) or len(a.flat) != len(b.flat):
+        raise NotRead
+    return list(zip(a.flat, b.flat, strict=True))
+
+
 def compared(a: Value, sign: str, b: Value) -> bool:
-    """Whether a relation of order, or an equality, is exactly true."""
+    """Whether a relation of order, or an equality, is exactly true, of arrays in every entry."""
+    return all(_compared(x, sign, y) for x, y in pairs_of(a, b))
+
+
+def _compared(a: Value, sign: str, b: Value) -> bool:
     difference = a - b if isinstance(a, Fraction) and isinstance(b, Fraction) else real(a) - real(b)
     if not isinstance(difference, Fraction):
         scale = max(mpmath.mpf(1), abs(real(a)), abs(real(b)))
@@ -348,6 +512,13 @@ def decimals_of(text: str) -> int | None:
     if match is None:
         return None
     return len(match["decimals"] or "") - int((match["power"] or "0").translate(_RAISED))
+
+
+def result_decimals(text: str) -> list[int] | None:
+    """How many decimals each entry of a printed result shows: a numeral alone, or an array of them."""
+    inner = re.fullmatch(r"\s*\[([^\[\]]*)\]ᵀ?\s*", text)
+    found = [decimals_of(piece) for piece in (re.split("[,;]", inner[1]) if inner else [text])]
+    return None if None in found else [d for d in found if d is not None]
 
 
 def rounded(value: Value, decimals: int, rounding: Rounding) -> Decimal:
@@ -381,8 +552,11 @@ def logical_lines(text: str) -> Iterator[str]:
             and (stripped[0] in SIGNS or (0 < sign_at <= indent) or (stripped[0] in "+−·" and stripped[1:2] == " "))
         )
         if continues:
-            open_ = current.count("(") > current.count(")") or current[-1] in "+−·/,(" + SIGNS
-            apart = stripped[0] in SIGNS or (stripped[0] == "(" and not open_)  # a bracket alone holds a reason
+            open_ = current.count("(") > current.count(")") or current[-1] in "+−·/,(∑⊙" + SIGNS
+            factor = current[-1] == "]" and ("[" in stripped or stripped.count("(") > stripped.count(")"))
+            apart = stripped[0] in SIGNS or (
+                stripped[0] == "(" and not open_ and not factor
+            )  # a bracket alone holds a reason
             current += ("  " if apart else " ") + stripped
         else:
             if current:
@@ -399,7 +573,9 @@ def logical_lines(text: str) -> Iterator[str]:
 def phrases(line: str) -> Iterator[str]:
     """A line without what stands apart from it: reasons behind a gap are phrases of their own."""
     kept: list[str] = []
-    for piece in re.split(r"\s{2,}", line):
+    for piece in re.split(
+        r"\s{2,}", re.sub(r"([\[,;])\s+", r"\1 ", line)
+    ):  # columns of an array stand under each other
         if piece[:1] in SIGNS and piece:
             kept.append(piece)
             continue
@@ -506,18 +682,21 @@ def _nearly(a: Value, b: Value, at: int, made: list[Member], signs: list[str], r
     end = at
     while end < len(signs) and made[end].whole and signs[end] in "=≈":
         end += 1
-    decimals = decimals_of(made[end].text if made[end].whole else leading_numeral(made[end].text))
+    decimals = result_decimals(made[end].text if made[end].whole else leading_numeral(made[end].text))
     if decimals is None:
-        decimals = decimals_of(leading_numeral(made[at].text))
+        decimals = result_decimals(leading_numeral(made[at].text))
         end = at
     if decimals is None or made[end].first is None:
         return False
-    result = rounded(made[end].first, decimals, rounding)
-    return rounded(a, decimals, rounding) == result == rounded(b, decimals, rounding)
+    result = made[end].first
+    return all(
+        rounded(x, places, rounding) == rounded(r, places, rounding) == rounded(y, places, rounding)
+        for places, (x, r), (_, y) in zip(decimals, pairs_of(a, result), pairs_of(result, b), strict=True)
+    )
 
 
 def leading_numeral(text: str) -> str:
-    match = _RESULT.match(text)
+    match = _RESULT.match(text) or re.match(r"\s*\[[^\[\]]*\]ᵀ?", text)
     return match[0] if match else text
 
 

@@ -499,3 +499,36 @@ def test_a_view_that_does_not_exist_is_a_sentence(folder: Path, capfd: pytest.Ca
     assert run("draw", "net.spec", "--show", "valeus") == 1
     assert "did you mean" in capfd.readouterr().err
     assert run("draw", "net.spec", "--step", "9", "--show", "values") == 1
+
+
+# Help.
+
+
+def test_help_tells_the_truth(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Every command that a help text shows works, one after the other in an empty folder."""
+    shown: list[str] = []
+    for command in ([], *([name] for name in cli.graphdsl.commands)):
+        assert run(*command, "--help") == 0
+        out = capfd.readouterr().out
+        shown += [line.strip() for line in out.splitlines() if line.startswith("    graphdsl ")]
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty")
+    assert len(shown) >= 6
+    for line in shown:
+        assert run(*line.split()[1:]) == 0, line
+
+
+def test_other_values_on_the_command_line(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert run("solve", "net.spec", "--set", "w=2", "--set", "eta=0.2", "--steps", "2", "--to", "json", "-o", "-") == 0
+    found = json.loads(capfd.readouterr().out)
+    assert found["steps"][0]["samples"][0]["values"]["w"] == "2" and len(found["steps"]) == 2
+    assert run("explain", "net.spec", "y", "--set", "x=3") == 0
+    assert "2.5" in capfd.readouterr().out
+    assert run("draw", "net.spec", "--set", "x=3", "--steps", "2", "--step", "3", "--show", "values") == 0
+    assert run("check", "net.spec", "--set", "xx=3") == 1
+    assert capfd.readouterr().err == (
+        "error: there is no quantity and no setting `xx`\n --> --set:1:1\n1 | xx=3\n  | ^^\n  hint: did you mean `x`?\n"
+    )
+    assert run("check", "net.spec", "--steps", "0") == 2

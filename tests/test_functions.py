@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from row_trials import ENTRYWISE
 
 from graphdsl import losses, ops
 from graphdsl.check import check
@@ -34,8 +35,6 @@ ARITHMETIC = Decimal50()
 # A peer's arrays have no type here.
 Array = Any
 Peer = Callable[..., Array]
-
-ROWS = [row for row in ops.SPOKEN.values() if row.elementwise and row.arity == (1, 1)]
 
 
 # The functions.
@@ -109,7 +108,7 @@ def close(a: float, b: float) -> bool:
     return abs(a - b) <= TOLERANCE * max(1.0, abs(a), abs(b))
 
 
-CASES = [(row, options) for row in ROWS for options in options_of(row)]
+CASES = [(row, options) for row in ENTRYWISE for options in options_of(row)]
 
 
 def case_name(value: Any) -> str:
@@ -187,7 +186,7 @@ def test_logarithms_of_powers_are_whole() -> None:
 def test_nothing_overflows_far_out(x: str) -> None:
     """Values of everything that has a limit or a straight line there."""
     number = {"x": Tensor((), (Num(Decimal(x)),))}
-    for name in ops.ACTIVATIONS:
+    for name in (row.name for row in ENTRYWISE if row.name in ops.ACTIVATIONS):
         value = evaluate(ops.call(ops.SPOKEN[name], Symbol("x")), number, ARITHMETIC).item.value
         assert abs(value) <= 2 * abs(Decimal(x)), name
 
@@ -406,7 +405,7 @@ def test_pi_is_a_number_unless_it_is_a_name() -> None:
 @pytest.mark.parametrize("name", [name for name in ops.ACTIVATIONS if name != "linear"])
 def test_an_activation_of_a_layer_and_of_an_equation_are_one(name: str) -> None:
     """With its options in the block and in the call; each makes a node z of its own."""
-    options = {key: Decimal("0.3") for key in ops.SPOKEN[name].attributes}
+    options = {key: Decimal("0.3") for key in ops.SPOKEN[name].options if key not in ("by", "temperature")}
     block = "".join(f"; {key} = {value}" for key, value in options.items())
     called = "".join(f", {key} = {value}" for key, value in options.items())
     layer = f"input x = [1, -2]\nlayer h[2] {name} {{ weights = [1, 0.5; -0.25, 0.2]; biases = 0.1{block} }}\nE = h[1]*h[2]\ngradient E\n"
@@ -415,3 +414,14 @@ def test_an_activation_of_a_layer_and_of_an_equation_are_one(name: str) -> None:
     assert a[0] == b[0]
     assert {v for k, v in a[1].items() if ".z" in k} == {v for k, v in b[1].items() if k.startswith("z_h")}
     assert any(k.startswith("z_h") for k in b[1])
+
+
+@pytest.mark.parametrize("name", ["softmax", "log_softmax"])
+def test_a_layer_has_a_temperature(name: str) -> None:
+    form = "input x = [1, -2]\nparam W = [1, 0.5; -0.25, 0.2]\n{h}\nE = h[1]*h[1] + h[2]\ngradient E\n"
+    layer = value_of(form.format(h=f"layer h[2] {name} {{ weights = W; bias = none; temperature = 0.3 }}"))
+    equation = value_of(form.format(h=f"h = {name}((W @ x)/0.3)"))
+    plain = value_of(form.format(h=f"layer h[2] {name} {{ weights = W; bias = none }}"))
+    keys = [key for key in layer[1] if key.startswith("W")]
+    assert keys and layer[0] == equation[0] != plain[0]
+    assert all(close(layer[1][key], equation[1][key]) for key in keys)

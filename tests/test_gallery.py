@@ -13,11 +13,13 @@ import pytest
 from graphdsl.check import check
 from graphdsl.diagnostics import Source, SpecError
 from graphdsl.graph import build
+from graphdsl.model import Model
 from graphdsl.numbers import Decimal50
 from graphdsl.parse import parse
 from graphdsl.routes import compare, verdicts
 from graphdsl.run import run
 from graphdsl.trace import Sample, Trace
+from graphdsl.uses import load
 
 GALLERY = Path(__file__).parent.parent / "specs"
 SPECS = sorted(str(path.relative_to(GALLERY)) for path in GALLERY.rglob("*.spec"))
@@ -37,9 +39,13 @@ def text_of(name: str) -> str:
     return (GALLERY / name).read_text(encoding="utf-8")
 
 
+def model_of(text: str, name: str = "test.spec") -> Model:
+    return check(load(parse(Source(name, text, (GALLERY / name).parent))))
+
+
 def trace_of(text: str, name: str = "test.spec") -> Trace:
     """The run of a spec, its numbers carried as it says."""
-    model = check(parse(Source(name, text)))
+    model = model_of(text, name)
     return run(build(model), Decimal50(model.display if model.carry == "displayed" else None))
 
 
@@ -58,7 +64,7 @@ def test_routes_agree(name: str) -> None:
 
 @pytest.mark.parametrize("name", SPECS)
 def test_both_ways_of_carrying_numbers_run(name: str) -> None:
-    model = check(parse(Source(name, text_of(name))))
+    model = model_of(text_of(name), name)
     for carried in (None, model.display):
         trace = run(build(model), Decimal50(carried))
         assert len(trace.rounds) == (model.training.steps if model.training else 1)
@@ -66,7 +72,7 @@ def test_both_ways_of_carrying_numbers_run(name: str) -> None:
 
 @pytest.mark.parametrize("name", SPECS)
 def test_nothing_in_a_gallery_spec_is_announced(name: str) -> None:
-    assert not check(parse(Source(name, text_of(name)))).announcements
+    assert not model_of(text_of(name), name).announcements
 
 
 @pytest.mark.parametrize("name", SPECS)

@@ -162,7 +162,10 @@ def test_one_set_of_parameters_is_used_twice_or_two_are_used_once() -> None:
 
 
 def test_a_module_in_a_loop_numbers_what_it_makes_by_the_index() -> None:
-    text = CELL + "input x = [1, 2]\nc = cell(scale = 1)\nh[0] = 0\nfor s in 1..2 { h[s], y[s] = c(x[s], h[s-1]) }\nloss E = y[2]\n"
+    text = (
+        CELL
+        + "input x = [1, 2]\nc = cell(scale = 1)\nh[0] = 0\nfor s in 1..2 { h[s], y[s] = c(x[s], h[s-1]) }\nloss E = y[2]\n"
+    )
     found = numbers(solved(text))
     assert {"c.z[1]", "c.z[2]", "h[2]", "y[1]"} <= set(found)
 
@@ -189,7 +192,9 @@ def test_a_mistake_in_a_module_points_at_its_line_and_at_the_call() -> None:
 
 def test_modules_come_from_a_file_beside_the_spec(tmp_path: Path) -> None:
     (tmp_path / "cells.spec").write_text(CELL)
-    (tmp_path / "net.spec").write_text('use "cells.spec"\ninput x = 1\nc = cell(scale = 1)\nh, y = c(x, 0)\nloss E = y\n')
+    (tmp_path / "net.spec").write_text(
+        'use "cells.spec"\ninput x = 1\nc = cell(scale = 1)\nh, y = c(x, 0)\nloss E = y\n'
+    )
     assert solve(tmp_path / "net.spec").check.compared > 0
     (tmp_path / "cells.spec").write_text(CELL + "input q = 1\n")
     with pytest.raises(SpecError, match="is used for its modules, functions and settings"):
@@ -281,7 +286,9 @@ def test_formulas_in_letters_have_no_numbers_of_their_own(text: str) -> None:
 
 
 def test_letters_are_answered_as_on_paper() -> None:
-    page = solved("symbol x, y, w, b, v\nz = w*x + b\nh = tanh(z)\no = v*h\nloss L = 1/2*(o - y)^2\nfind dL/dw\n").text()
+    page = solved(
+        "symbol x, y, w, b, v\nz = w*x + b\nh = tanh(z)\no = v*h\nloss L = 1/2*(o - y)^2\nfind dL/dw\n"
+    ).text()
     assert "∂L/∂w = (o − y) · v · (1 − h²) · x" in page
 
 

@@ -320,12 +320,8 @@ def test_a_keyword_before_an_equals_sign_is_a_name(text: str, name: str) -> None
 @pytest.mark.parametrize(
     ("text", "keywords"),
     [
-        ('data "xor.csv"', ["data"]),
-        ("data { x1, x2 -> t\n -1, 0 -> 0; 0, 1 -> 1\n }", ["data"]),
         ("vary x in 1..4, w in -1..1 step 0.5, t in [0, 1]", ["vary"]),
         ("require h1 > 0, 0.01 < E <= 3, E.after < E, x <-1", ["require"]),
-        ("penalty R = 0.1*w^2", ["penalty"]),
-        ("optimizer mine(eta = 0.1; m) { v = m * 2 }", ["optimizer"]),
     ],
 )
 def test_what_comes_later_has_its_grammar(text: str, keywords: list[str]) -> None:

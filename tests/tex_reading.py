@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 _SIGNS = {
     r"\approx": "≈", r"\le": "≤", r"\ge": "≥", r"\ne": "≠", r"\cdot": "·", r"\partial": "∂", r"\odot": "⊙",
-    r"\sigma": "σ", r"\eta": "η", r"\theta": "θ", r"\infty": "∞", r"\top": "ᵀ", r"\sum": "Σ", r"\to": "→",
+    r"\sigma": "σ", r"\eta": "η", r"\theta": "θ", r"\infty": "∞", r"\top": "ᵀ", r"\sum": "∑", r"\to": "→",
     r"\vdots": "⋮", r"\cdots": "⋯", r"\Delta": "Δ", r"\varepsilon": "ε", r"\alpha": "α", r"\delta": "δ",
     r"\lvert": "|", r"\rvert": "|", r"\_": "_", r"\{": "{", r"\}": "}",
 }  # fmt: skip
@@ -23,6 +23,7 @@ class _Math:
     def __init__(self, source: str):
         self.tokens = re.findall(r"\\[A-Za-z]+\*?|\\.|[^\s]", source)
         self.at = 0
+        self.between = ""
 
     def peek(self) -> str:
         return self.tokens[self.at] if self.at < len(self.tokens) else ""
@@ -70,7 +71,13 @@ class _Math:
                 return "′"
             case ",":
                 return ", "
-            case "&" | "~":
+            case "&":
+                return self.between
+            case "~":
+                return ""
+            case r"\mkern":
+                while self.take() != "u":  # of 9mu
+                    pass
                 return ""
             case r"\phantom" | r"\label" | r"\tag*":
                 self.group()
@@ -94,17 +101,32 @@ class _Math:
             return exponent.translate(_RAISED)
         if match := re.fullmatch(r"\((\d+)\)", exponent):
             return f"⁽{match[1]}⁾"
+        if exponent.strip() == "ᵀ":
+            return "ᵀ"
         return "⁺" if exponent.strip() == "+" else f"^({exponent})"
 
     def environment(self) -> str:
         name = self.group()
+        if name == "array":
+            self.group()
+        outer, self.between = self.between, "" if name == "cases" else ", "
         rows = []
         while True:
             rows.append(self.until(r"\\", r"\end"))
             if self.tokens[self.at - 1] == r"\end":
                 self.group()
                 break
-        return f"{{ {'; '.join(rows)} }}" if name == "cases" else f"[{'; '.join(rows)}]"
+        self.between = outer
+        return f"{{ {'; '.join(rows)} }}" if name == "cases" else _array(rows, name == "bmatrix")
+
+
+def _array(rows: list[str], fenced: bool) -> str:
+    """A column as the vector that it is, a row as its transpose; some environments stand between brackets already."""
+    if not fenced:
+        return (", " if all(", " not in row for row in rows) else "; ").join(rows)
+    if all(", " not in row for row in rows):
+        return f"[{', '.join(rows)}]"
+    return f"[{rows[0]}]ᵀ" if len(rows) == 1 else f"[{'; '.join(rows)}]"
 
 
 def formula(source: str) -> str:
@@ -126,6 +148,10 @@ _ROW_END = re.compile(r"\\\\\*?(?:\[3pt\])?\n")
 _REASON = re.compile(r"(?:&&)?\s*(?:\\rlap\{)?\\q?quad \\?(?:text|parbox).*$", re.DOTALL)
 
 
+_CELLS = re.compile(r"(\\begin\{(bmatrix|smallmatrix|array)\}.*?\\end\{\2\})|&", re.DOTALL)
+"""The & between the members of a line, and those of a matrix, which are its own."""
+
+
 def derivations(source: str) -> list[str]:
     """The source of each derivation."""
     return [match[2] for match in _ALIGNED.finditer(source)]
@@ -142,7 +168,7 @@ def chains(derivation: str) -> Iterator[str]:
         if lead.strip() and current:
             yield formula(current)
             current = ""
-        current += f"{lead} {rest.replace('&', '')}"
+        current += f"{lead} {_CELLS.sub(lambda found: found[1] or '', rest)}"
         if reason:
             yield words(re.sub(r"^.*\\footnotesize(?:\\raggedright)? |\}+\s*$", "", reason[0], flags=re.DOTALL))
     if current:

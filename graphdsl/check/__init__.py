@@ -5,16 +5,21 @@ from __future__ import annotations
 from dataclasses import replace
 
 from graphdsl.check.columns import columns
-from graphdsl.check.data import declare_data, declare_symbols, fill_initial_values, quantities
+from graphdsl.check.data import asks_for_sizes, declare_data, declare_symbols, quantities
 from graphdsl.check.definitions import Definitions
 from graphdsl.check.expand import expand
 from graphdsl.check.expectations import expectations
 from graphdsl.check.functions import declared_functions
+from graphdsl.check.initial import fill
 from graphdsl.check.losses import enter_losses
-from graphdsl.check.questions import Questions, declare_given, given_values
+from graphdsl.check.questions import Overrides, Questions, declare_given, given_values
 from graphdsl.check.resolve import Resolver
+from graphdsl.check.rules import rules
+from graphdsl.check.samples import samples
 from graphdsl.check.scope import Scope, article, spread
-from graphdsl.check.settings import numbers, training
+from graphdsl.check.settings import numbers, report
+from graphdsl.check.training import state_names, training
+from graphdsl.check.views import nudges, tangents
 from graphdsl.derive.element import entry_symbols
 from graphdsl.derive.shape import spoken
 from graphdsl.diagnostics import Label, Reporter, Span
@@ -23,6 +28,7 @@ from graphdsl.model import LayerOutline, Model, Node, Quantity, Training
 from graphdsl.names import canonical
 from graphdsl.numbers import size
 from graphdsl.syntax import (
+    DataBlock,
     Declaration,
     Equation,
     Expected,
@@ -38,7 +44,10 @@ from graphdsl.syntax import (
     Loss,
     Note,
     Options,
+    Penalty,
+    Rule,
     Spec,
+    Statement,
     Symbols,
     Train,
     Words,
@@ -64,35 +73,41 @@ def check(spec: Spec) -> Model:
     enter_losses(resolver)
     definitions = Definitions(scope, resolver)
     sizes = declare_symbols(spec.of(Symbols), scope, resolver)
-    for declaration in spec.statements:
+    for declaration in _sizes_known(spec):
         match declaration:
             case Declaration():
                 declare_data(declaration, scope, resolver)
-            case Equation() | Layer() | Loss() | LateParam():
+            case Equation() | Layer() | Loss() | LateParam() | Penalty():
                 definitions.enter(declaration)
             case _:
                 pass
+    scope.data = dict(sorted(scope.data.items(), key=lambda item: item[1].span.start))
+    data_rows = samples(spec.of(DataBlock), scope, resolver)
     overrides = declare_given(spec.of(Given), _defined(spec), scope, resolver)
     nodes = given_values(overrides, definitions.nodes(), scope, resolver)
     loss, ascent = _loss(spec, definitions, reporter)
     if loss is None and spec.of(Train):
         loss = next((node.symbol for node in nodes if node.role == "stand-in"), None)
-    initialised = fill_initial_values(spec.of(Init), scope, resolver)
-    settings = numbers([o for o in spec.of(Options) if o.kind == "numbers"], scope, resolver)
-    plan, frozen = _training(spec, ascent, scope, resolver)
+    drawn = fill(spec.of(Init), scope, resolver)
+    plan, frozen = _training(spec, ascent, len(data_rows), overrides, scope, resolver)
+    states = state_names(plan)
+    settings = numbers([o for o in spec.of(Options) if o.kind == "numbers"], states, scope, resolver)
+    shown = report([o for o in spec.of(Options) if o.kind == "report"], scope)
     _report_unsized(scope)
-    data = quantities(scope, frozen, initialised)
+    data = quantities(scope, frozen, drawn is not None)
     gradients = spec.of(Gradient)
     objectives, wrt = _objectives(gradients, loss, scope, resolver)
     stand_ins = (node.symbol for node in nodes if node.role == "stand-in")
     objectives = tuple(dict.fromkeys((*objectives, *stand_ins)))
+    penalty = _penalty(spec, loss, nodes, scope)
     scope.look_alikes()
-    _refuse_what_is_missing(spec, loss, plan, reporter)
-    expected = expectations(spec.of(Expected), plan, nodes, scope, resolver)
+    _refuse_what_is_missing(spec, nodes, loss, plan, reporter)
+    expected = expectations(spec.of(Expected), plan, len(data_rows), loss, nodes, scope, resolver)
     questions = Questions(plan, {node.symbol.key: node for node in nodes}, scope, resolver)
     tasks, remarks = questions.tasks(spec.of(Find)), questions.remarks(spec.of(Note))
     title, credit = _words(spec, "title", reporter), _words(spec, "source", reporter)
     _refuse_idle_targets(data, nodes, loss, bool(gradients), scope)
+    moving, changes = tangents(shown, scope, resolver), nudges(shown, scope, resolver)
     placed = columns(spec.of(Layers), nodes, scope, resolver)
     reporter.stop_if_errors()
     _announce_unused(data, nodes, scope)
@@ -106,12 +121,14 @@ def check(spec: Spec) -> Model:
             LayerOutline(s.units.key, s.units, s.named, s.activation.name if s.activation else "linear")
             for s in definitions.shelves
         ),
-        objectives=objectives,
+        objectives=objectives if penalty is None else (*objectives, penalty),
         loss=loss,
         wrt=wrt,
         training=plan,
         carry=settings.carry,
         display=settings.display,
+        samples=data_rows,
+        penalty=penalty,
         expected=expected,
         overrides=overrides.values,
         upstream=overrides.upstream,
@@ -122,8 +139,17 @@ def check(spec: Spec) -> Model:
         columns=placed,
         letters=frozenset(n.text for s in spec.of(Symbols) for d in s.declared for n in spread(d.names, reporter)),
         counts_classes=scope.counts_classes,
+        drawn=drawn or (),
         announcements=tuple(reporter.warnings),
+        report=shown,
+        tangents=moving,
+        nudges=changes,
     )
+
+
+def _sizes_known(spec: Spec) -> list[Statement]:
+    """The statements, with the declarations that ask for the size of another after all others."""
+    return sorted(spec.statements, key=lambda s: isinstance(s, Declaration) and asks_for_sizes(s))
 
 
 def _refuse_later(spec: Spec, reporter: Reporter) -> None:
@@ -131,10 +157,6 @@ def _refuse_later(spec: Spec, reporter: Reporter) -> None:
         start = statement.span.start
         keyword = Span(start, start + len(statement.keyword))
         reporter.error(f"`{statement.keyword}` is not in the language yet", keyword)
-    for options in spec.of(Options):
-        if options.kind == "report":
-            keyword = Span(options.span.start, options.span.start + len("report"))
-            reporter.error("`report` is not in the language yet", keyword)
 
 
 def _defined(spec: Spec) -> frozenset[str]:
@@ -179,13 +201,48 @@ def _loss(spec: Spec, definitions: Definitions, reporter: Reporter) -> tuple[Sym
     return definitions.loss, bool(statements) and statements[0].kind == "maximise"
 
 
-def _training(spec: Spec, ascent: bool, scope: Scope, resolver: Resolver) -> tuple[Training | None, frozenset[str]]:
+def _training(
+    spec: Spec, ascent: bool, count: int, overrides: Overrides, scope: Scope, resolver: Resolver
+) -> tuple[Training | None, frozenset[str]]:
+    own = rules(spec.of(Rule), scope)
+    broken = {rule.name.text for rule in spec.of(Rule)} - own.keys()
     statements = spec.of(Train)
     for again in statements[1:]:
         scope.reporter.error("a spec has one training", again.span, also=[Label(statements[0].span, "the first")])
     if not statements:
         return None, frozenset()
-    return training(statements[0], ascent, scope, resolver)
+    if statements[0].optimizer.text in broken:
+        return None, frozenset()
+    return training(statements[0], ascent, count, own, overrides.states, scope, resolver)
+
+
+def _penalty(spec: Spec, loss: Symbol | None, nodes: tuple[Node, ...], scope: Scope) -> Symbol | None:
+    """The penalty's node; it is of the parameters, not of a sample."""
+    statements = spec.of(Penalty)
+    for again in statements[1:]:
+        scope.reporter.error("a spec has one penalty", again.span, also=[Label(statements[0].span, "the first")])
+    if not statements:
+        return None
+    statement = statements[0]
+    if loss is None:
+        scope.reporter.error("a penalty is added to a loss, and there is none", statement.span)
+    by_key = {node.symbol.key: node for node in nodes}
+    node = by_key.get(statement.name.text)
+    if node is None:
+        return None
+    waiting, seen = [node.symbol.key], set[str]()
+    while waiting:
+        key = waiting.pop()
+        if key in seen:
+            continue
+        seen.add(key)
+        datum = scope.data.get(key)
+        if datum is not None and datum.kind in ("input", "target"):
+            what = f"`{key}` is {article(datum.kind)}"
+            scope.reporter.error("a penalty depends on parameters only", statement.value.span, what)
+            break
+        waiting += symbols(by_key[key].formula) if key in by_key else []
+    return node.symbol
 
 
 MOST_OBJECTIVES = 64
@@ -233,10 +290,12 @@ def _node_symbol(text: str, span: Span, scope: Scope) -> Symbol | None:
     return Symbol(meaning.text)
 
 
-def _refuse_what_is_missing(spec: Spec, loss: Symbol | None, plan: Training | None, reporter: Reporter) -> None:
-    if plan is not None and not spec.of(Loss):
+def _refuse_what_is_missing(
+    spec: Spec, nodes: tuple[Node, ...], loss: Symbol | None, plan: Training | None, reporter: Reporter
+) -> None:
+    if plan is not None and loss is None and not spec.of(Loss):
         reporter.error("a training needs a loss", spec.of(Train)[0].span, hint="for example `loss E = 1/2*(t - y)^2`")
-    has_nodes = bool(spec.of(Equation) or spec.of(Layer) or spec.of(Loss))
+    has_nodes = bool(nodes or spec.of(Equation) or spec.of(Layer) or spec.of(Loss))
     if spec.statements and not has_nodes and not reporter.errors:
         reporter.error("the spec computes nothing", hint="give a node its equation, for example `y = w*x + b`")
 

@@ -13,12 +13,12 @@ from graphdsl.model import Node
 from graphdsl.syntax import Layers
 
 
-def columns(
-    statements: list[Layers], nodes: tuple[Node, ...], scope: Scope, resolver: Resolver
-) -> dict[str, int]:
+def columns(statements: list[Layers], nodes: tuple[Node, ...], scope: Scope, resolver: Resolver) -> dict[str, int]:
     """The column of each named entry, from 1: its argument stands with it."""
     for again in statements[1:]:
-        scope.reporter.error("a spec says once which layers it has", again.span, also=[Label(statements[0].span, "here")])
+        scope.reporter.error(
+            "a spec says once which layers it has", again.span, also=[Label(statements[0].span, "here")]
+        )
     found: dict[str, int] = {}
     places: dict[str, Span] = {}
     for column, group in enumerate(statements[0].groups if statements else (), start=1):

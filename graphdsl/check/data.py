@@ -1,4 +1,4 @@
-"""`input`, `target`, `param`, `const` and `init` -> quantities with shapes and values; judges values, never formulas."""
+"""`input`, `target`, `param` and `const` -> quantities with shapes and values; judges values, never formulas."""
 
 from __future__ import annotations
 
@@ -6,29 +6,17 @@ import random
 from dataclasses import replace
 from decimal import Decimal
 
+from graphdsl.check.calls import SHAPE_FUNCTIONS
 from graphdsl.check.losses import class_exists, class_number, is_class, one_hot_values
 from graphdsl.check.resolve import Resolver
 from graphdsl.check.scope import Datum, Scope, Unsized, counted, spread
 from graphdsl.derive.shape import spoken
 from graphdsl.diagnostics import Span, did_you_mean
-from graphdsl.expr import Array, Expr, Relation, Symbol
+from graphdsl.expr import Array, Call, Expr, Relation, Symbol, walk
 from graphdsl.model import Quantity
 from graphdsl.names import canonical
-from graphdsl.numbers import Num, Shape, Tensor, scalar, size
-from graphdsl.syntax import (
-    DataKind,
-    Declaration,
-    Declared,
-    Init,
-    LateParam,
-    Name,
-    Names,
-    Quoted,
-    Setting,
-    Symbols,
-)
-
-INIT_TARGETS = ("weights", "biases", "all")
+from graphdsl.numbers import Num, Shape, Tensor, size
+from graphdsl.syntax import DataKind, Declaration, Declared, LateParam, Name, Names, Symbols
 
 
 def declare_data(statement: Declaration, scope: Scope, resolver: Resolver) -> None:
@@ -45,6 +33,12 @@ def declare_data(statement: Declaration, scope: Scope, resolver: Resolver) -> No
         declared = [replace(d, value=declared[-1].value) for d in declared]
     for d in declared:
         _declare_group(statement.kind, d, scope, resolver)
+
+
+def asks_for_sizes(statement: Declaration) -> bool:
+    """Whether a shape is told by that of another quantity: `param W[2, size(x)]`."""
+    parts = (part for d in statement.declared for extent in d.shape for part in walk(extent))
+    return any(isinstance(part, Call) and part.operation.name.casefold() in SHAPE_FUNCTIONS for part in parts)
 
 
 def _half_valued(declared: list[Declared], scope: Scope) -> None:
@@ -207,12 +201,13 @@ def declare_late(statement: LateParam, scope: Scope, resolver: Resolver) -> bool
         value = resolver.constant(statement.value)
         if value is None:
             return False
-        if value.shape and statement.shape and value.shape != shape:
+        fills_rows = len(value.shape) == 1 and size(value.shape) == size(shape)
+        if value.shape and statement.shape and value.shape != shape and not fills_rows:
             scope.reporter.error(
                 f"`{name.text}` is {spoken(shape)}, but its value is {spoken(value.shape)}", statement.value.span
             )
             return False
-        shape = value.shape or shape
+        shape = shape if statement.shape else value.shape
         value = Tensor(shape, value.flat * (size(shape) // len(value.flat)))
     symbol = Symbol(name.text, shape, statement.ink)
     role = "weights" if len(shape) > 1 else "biases"
@@ -221,7 +216,7 @@ def declare_late(statement: LateParam, scope: Scope, resolver: Resolver) -> bool
     return True
 
 
-SIZES = (3, 2, 4, 5, 6, 7)
+STAND_INS = (3, 2, 4, 5, 6, 7)
 """What stands in for sizes that are letters, in their order: all different, so that shapes that do not fit show."""
 
 
@@ -245,7 +240,7 @@ def declare_symbols(statements: list[Symbols], scope: Scope, resolver: Resolver)
 
 def _extent(extent: Expr, sizes: dict[str, int], resolver: Resolver) -> int:
     if isinstance(extent, Symbol):
-        return sizes.setdefault(extent.key, SIZES[len(sizes) % len(SIZES)])
+        return sizes.setdefault(extent.key, STAND_INS[len(sizes) % len(STAND_INS)])
     value = resolver.single(extent)
     return int(value.value) if value is not None and value.value >= 1 else 1
 
@@ -291,42 +286,6 @@ def _without_names(value: Expr) -> Expr:
     if not isinstance(value, Array):
         return value
     return replace(value, entries=tuple(e.members[1] if isinstance(e, Relation) else e for e in value.entries))
-
-
-def fill_initial_values(statements: list[Init], scope: Scope, resolver: Resolver) -> bool:
-    """`init` fills what has no value, and never overrides; answers whether all of it was right."""
-    settings = [setting for statement in statements for setting in statement.settings]
-    right = [_initialise(setting, scope, resolver) for setting in settings]
-    return all(right)
-
-
-def _initialise(setting: Setting, scope: Scope, resolver: Resolver) -> bool:
-    target = setting.name.text
-    if target not in INIT_TARGETS:
-        scope.reporter.error(
-            f"`init` fills `weights`, `biases` or `all`, not `{target}`",
-            setting.name.span,
-            hint=did_you_mean(target, INIT_TARGETS) or f"`param {target} = …` gives one parameter its value",
-        )
-        return False
-    if isinstance(setting.value, Quoted):
-        scope.reporter.error("an initial value is a number", setting.value.span)
-        return False
-    value = resolver.constant(setting.value)
-    if value is None:
-        return False
-    if value.shape:
-        scope.reporter.error(f"an initial value is one number, not {spoken(value.shape)}", setting.value.span)
-        return False
-    _fill(target, value.item, scope)
-    return True
-
-
-def _fill(target: str, value: Num, scope: Scope) -> None:
-    for datum in scope.data.values():
-        if datum.kind == "param" and datum.value is None and target in ("all", datum.role):
-            shape = datum.symbol.shape
-            datum.value = Tensor(shape, (value,) * size(shape)) if shape else scalar(value)
 
 
 def quantities(scope: Scope, frozen: frozenset[str], initialised: bool) -> tuple[Quantity, ...]:

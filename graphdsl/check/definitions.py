@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
-from typing import TypeGuard
+from functools import cached_property
+from typing import NoReturn, TypeGuard
 
 from graphdsl import losses, ops
+from graphdsl.check.calls import is_named
 from graphdsl.check.data import declare_late
 from graphdsl.check.layer import Shelf, declare_layer, layer_nodes
-from graphdsl.check.resolve import Resolver, Typed, is_named
+from graphdsl.check.resolve import Resolver, Typed
 from graphdsl.check.scope import Scope, spread
 from graphdsl.derive.shape import spoken
 from graphdsl.diagnostics import Label, Span, nearest
@@ -23,9 +26,10 @@ from graphdsl.expr import (
     walk,
     with_children,
 )
+from graphdsl.limits import exceeded
 from graphdsl.model import Node
 from graphdsl.names import Ink, canonical, ink_of
-from graphdsl.syntax import AS, Equation, LateParam, Layer, Loss, Name, Quoted, as_written
+from graphdsl.syntax import AS, Equation, LateParam, Layer, Loss, Name, Penalty, Quoted, as_written
 
 
 @dataclass(slots=True)
@@ -35,7 +39,7 @@ class Definition:
     names: tuple[str, ...]
     needs: frozenset[str]
     span: Span
-    statement: Equation | Shelf | Loss | LateParam
+    statement: Equation | Shelf | Loss | LateParam | Penalty
     place: int
 
 
@@ -48,16 +52,25 @@ class Definitions:
         self.reporter = scope.reporter
         self.shelves: list[Shelf] = []
         self.loss: Symbol | None = None
-        self._entered: list[Equation | Layer | Loss | LateParam] = []
+        self._entered: list[Equation | Layer | Loss | LateParam | Penalty] = []
 
-    def enter(self, statement: Equation | Layer | Loss | LateParam) -> None:
+    def enter(self, statement: Equation | Layer | Loss | LateParam | Penalty) -> None:
         """Keep a definition, with the parts that it names in place as definitions of their own."""
+        if len(self._entered) >= self.reporter.source.limits.nodes:
+            self._refuse_more(statement)
         if isinstance(statement, Layer | LateParam):
             self._entered.append(statement)
             return
         value, lifted = _lift(statement.value)
         self._entered += lifted
         self._entered.append(replace(statement, value=value))
+
+    def _refuse_more(self, statement: Equation | Layer | Loss | LateParam | Penalty) -> NoReturn:
+        """The first statement too many ends it: all that uses what follows would be a mistake as well."""
+        most = self.reporter.source.limits.nodes
+        hint = exceeded("nodes", 2 * most)
+        self.reporter.error(f"this spec has more than {most:,} equations and layers", statement.span, hint=hint)
+        self.reporter.stop()
 
     def nodes(self) -> tuple[Node, ...]:
         """All nodes; what depends on a mistake is left out."""
@@ -75,7 +88,7 @@ class Definitions:
 
     # Names first.
 
-    def _declare(self, statement: Equation | Layer | Loss | LateParam, place: int) -> Definition | None:
+    def _declare(self, statement: Equation | Layer | Loss | LateParam | Penalty, place: int) -> Definition | None:
         match statement:
             case Layer():
                 return self._declare_layer(statement, place)
@@ -83,8 +96,9 @@ class Definitions:
                 new = self.scope.declare(statement.name.text, statement.kind, statement.call)
                 needs = frozenset(n for extent in statement.shape for n in _names(extent))
                 return Definition((statement.name.text,), needs, statement.call, statement, place) if new else None
-            case Equation():
-                new = self.scope.declare(statement.name.text, "node", statement.name.span)
+            case Equation() | Penalty():
+                kind = "node" if isinstance(statement, Equation) else "penalty"
+                new = self.scope.declare(statement.name.text, kind, statement.name.span)
                 needs = _names(statement.value)
                 return Definition((statement.name.text,), needs, statement.span, statement, place) if new else None
             case Loss():
@@ -119,7 +133,7 @@ class Definitions:
 
     def _declare_layer(self, statement: Layer, place: int) -> Definition | None:
         number_ = len(self.shelves) + 1
-        shelf = declare_layer(statement, number_, self._z_inks(), self.scope, self.resolver)
+        shelf = declare_layer(statement, number_, self._z_inks, self.scope, self.resolver)
         if shelf is None:
             return None
         shelf.previous = self.shelves[-1].units.key if self.shelves else None
@@ -136,20 +150,24 @@ class Definitions:
         names = (statement.name.text, *(p.key for p in shelf.units.parts or () if shelf.named), *own)
         return Definition(names, frozenset(needs), statement.name.span, shelf, place)
 
+    @cached_property
     def _z_inks(self) -> dict[str, Ink]:
-        """z₃ for the argument of H₃, where no other unit and no name of the author's has that look."""
+        """z₃ for the argument of H₃, where no other unit and no name of the author's has that look.
+
+        It is asked for once all definitions are entered.
+        """
         units: list[str] = []
         taken: list[Ink] = []
         for statement in self._entered:
-            if isinstance(statement, Layer) and not _is_linear(statement):
+            if isinstance(statement, Layer) and not self._is_linear(statement):
                 units += [n.text for group in statement.elements for n in spread(group, self.reporter)]
             elif isinstance(statement, Equation):
                 taken.append(ink_of(statement.name.text))
-                units += [statement.name.text] if _activated(statement.value) else []
+                units += [statement.name.text] if self._activated(statement.value) else []
         taken += [meaning_ink for text in self.scope.spellings() if (meaning_ink := ink_of(text))]
         short = {u: Ink("z", ink_of(u).sub) for u in units if len(ink_of(u).base) == 1 and ink_of(u).sub}
-        counts = [*short.values(), *taken]
-        return {u: ink for u, ink in short.items() if counts.count(ink) == 1}
+        counts = Counter([*short.values(), *taken])
+        return {u: ink for u, ink in short.items() if counts[ink] == 1}
 
     # Then their order.
 
@@ -192,6 +210,21 @@ class Definitions:
                 return self._loss_nodes(statement)
             case LateParam() as statement:
                 return self._late_param(statement)
+            case Penalty() as statement:
+                return self._penalty(statement)
+
+    def _penalty(self, statement: Penalty) -> list[Node] | None:
+        typed = self.resolver.resolve(statement.value)
+        if typed is not None and typed.shape:
+            hint = "add its entries up: `sum(…)`"
+            what = spoken(typed.shape)
+            self.reporter.error(f"a penalty is one number, this is {what}", statement.value.span, hint=hint)
+            return None
+        if typed is None:
+            return None
+        symbol = Symbol(statement.name.text)
+        self.scope.define(symbol.key, symbol)
+        return [Node(symbol, typed.expr, "penalty", statement.span)]
 
     def _late_param(self, statement: LateParam) -> list[Node] | None:
         """A module's own quantity, now that the shapes that it depends on are known."""
@@ -213,14 +246,34 @@ class Definitions:
         formula, role = typed.expr, "loss" if loss else "equation"
         made: list[Node] = []
         z_name = _argument_name(name)
-        if _is_activation(formula) and _compound(formula.arguments[0]) and self.scope.meaning(z_name) is None:
-            z = Symbol(z_name, typed.shape, self._z_inks().get(name) or _argument_ink(name, ink))
+        if self._is_activation(formula) and _compound(formula.arguments[0]) and self.scope.meaning(z_name) is None:
+            z = Symbol(z_name, typed.shape, self._z_inks.get(name) or _argument_ink(name, ink))
             made.append(Node(z, formula.arguments[0], "pre-activation", span))
             self.scope.declare(z_name, "node", span, z)
             formula = with_children(formula, (z,))
         made.append(Node(symbol, formula, "loss" if role == "loss" else "equation", span))
         self.scope.define(name, symbol)
         return made
+
+    def _activates(self, name: str) -> bool:
+        """Whether a function, ours or the author's, is an activation that has a pre-activation."""
+        if self.resolver.own(name) is not None:
+            return self.resolver.activation(name) is not None
+        row = ops.find(name)
+        return row is not None and row is not ops.LINEAR and row.name in ops.ACTIVATIONS
+
+    def _is_activation(self, expr: Expr) -> TypeGuard[Call]:
+        return isinstance(expr, Call) and len(expr.arguments) == 1 and self._activates(expr.operation.name)
+
+    def _activated(self, expr: Expr) -> bool:
+        """Whether an equation as written is an activation of a compound argument."""
+        return (
+            isinstance(expr, Call) and self._activates(expr.operation.name) and any(map(_compound, expr.arguments[:1]))
+        )
+
+    def _is_linear(self, layer: Layer) -> bool:
+        """Whether a layer has no pre-activation."""
+        return layer.activation is None or not self._activates(layer.activation.text)
 
     def _layer(self, shelf: Shelf) -> list[Node] | None:
         sources = self._sources(shelf)
@@ -276,18 +329,22 @@ class Definitions:
         match value:
             case Symbol(key=key):
                 own = {canonical(s.name.text) for s in self._entered if s.name and not isinstance(s, Loss)}
-                known = losses.find(key) is not None and self.scope.meaning(key) is None and canonical(key) not in own
+                known = self._is_loss(key) and self.scope.meaning(key) is None and canonical(key) not in own
                 return key if known else None
-            case Call(arguments=arguments) if losses.find(value.operation.name) and all(map(is_named, arguments)):
+            case Call(arguments=arguments) if self._is_loss(value.operation.name) and all(map(is_named, arguments)):
                 return value.operation.name
             case _:
                 return None
+
+    def _is_loss(self, name: str) -> bool:
+        """Whether a name is that of a loss, and not of a function of the author's."""
+        return losses.find(name) is not None and self.resolver.own(name) is None
 
     def _own_loss(self, statement: Loss) -> Typed | None:
         value = statement.value
         name = value.operation.name if isinstance(value, Call) else value.key if isinstance(value, Symbol) else ""
         near = nearest(name, losses.SPOKEN)
-        known = losses.find(name) or ops.find(name) or self.scope.meaning(name)
+        known = losses.find(name) or ops.find(name) or self.scope.meaning(name) or self.resolver.own(name)
         if near and not known:
             self.reporter.error(f"there is no loss `{name}`", value.span, hint=f"did you mean `{near}`?")
             return None
@@ -365,23 +422,6 @@ def _lift(expr: Expr) -> tuple[Expr, list[Equation]]:
         return name
 
     return visit(expr), lifted
-
-
-def _is_linear(layer: Layer) -> bool:
-    """Whether a layer has no pre-activation."""
-    return layer.activation is None or ops.find(layer.activation.text) is ops.LINEAR
-
-
-def _is_activation(expr: Expr) -> TypeGuard[Call]:
-    return isinstance(expr, Call) and expr.operation.name in ops.ACTIVATIONS
-
-
-def _activated(expr: Expr) -> bool:
-    """Whether an equation as written is an activation of a compound argument."""
-    if not isinstance(expr, Call) or not expr.arguments:
-        return False
-    row = ops.find(expr.operation.name)
-    return row is not None and row is not ops.LINEAR and row.name in ops.ACTIVATIONS and _compound(expr.arguments[0])
 
 
 def _compound(expr: Expr) -> bool:

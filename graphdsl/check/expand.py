@@ -21,6 +21,7 @@ from graphdsl.expr import (
     walk,
     with_children,
 )
+from graphdsl.limits import exceeded
 from graphdsl.names import Ink, canonical, indexed, ink_of
 from graphdsl.syntax import (
     NAMED,
@@ -53,13 +54,12 @@ from graphdsl.syntax import (
     as_written,
 )
 
-MOST_STATEMENTS = 20_000
-"""So many equations may come of all loops and modules."""
-
 DEEPEST_CALL = 20
 """Modules may call modules so deep."""
 
 STACK = as_written("stack")
+_TAKE_MEMBERS = ("stack", "concat", "max", "min")
+"""Functions of several arguments, among which a slice of a family stands for its members."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,12 +236,10 @@ class _Expander:
 
     def _count(self, span: Span) -> None:
         self.count += 1
-        if self.count > MOST_STATEMENTS:
-            self.reporter.error(
-                f"the loops and modules make more than {MOST_STATEMENTS:,} equations",
-                span,
-                hint="make the range smaller",
-            )
+        most = self.reporter.source.limits.nodes
+        if self.count > most:
+            hint = f"make the range smaller; {exceeded('nodes', 2 * most)}"
+            self.reporter.error(f"the loops and modules make more than {most:,} equations", span, hint=hint)
             self.reporter.stop()
 
     def _values(self, loop: For, env: Mapping[str, Expr], frame: _Frame) -> list[Expr]:
@@ -260,11 +258,13 @@ class _Expander:
         if high < low:
             self.reporter.error(f"the range {low}..{high} runs backwards", bounds.span, hint=f"write {high}..{low}")
             return []
-        if (high - low + 1) * max(1, weight) > MOST_STATEMENTS:
+        most, wanted = self.reporter.source.limits.nodes, (high - low + 1) * max(1, weight)
+        if wanted > most:
             self.reporter.error(
                 f"the range has {high - low + 1:,} members",
                 bounds.span,
-                f"at most {MOST_STATEMENTS:,} equations are made",
+                f"at most {most:,} equations are made",
+                hint=exceeded("nodes", wanted),
             )
             return []
         return [Number(Decimal(i), span=bounds.span) for i in range(low, high + 1)]
@@ -287,6 +287,9 @@ class _Expander:
                 return _renamed(expr, env)
             case Call() if expr.operation in OVER.values():
                 return self._over(expr, env, frame)
+            case Call() if canonical(expr.operation.name) in _TAKE_MEMBERS:
+                arguments = (member for a in expr.arguments for member in self._spread(a, env, frame))
+                return replace(expr, arguments=tuple(arguments))
             case Call() if expr.operation is NAMED:
                 name, value = expr.arguments
                 return with_children(expr, (name, self._expr(value, env, frame)))
@@ -297,6 +300,12 @@ class _Expander:
                 return self._element(expr, env, frame)
             case _:
                 return with_children(expr, tuple(self._expr(child, env, frame) for child in children(expr)))
+
+    def _spread(self, argument: Expr, env: Mapping[str, Expr], frame: _Frame) -> tuple[Expr, ...]:
+        """h[1..3] among the arguments of a call is three arguments."""
+        found = self._expr(argument, env, frame)
+        slice_of_family = isinstance(argument, Element) and isinstance(found, Call) and found.operation is STACK
+        return found.arguments if slice_of_family and isinstance(found, Call) else (found,)
 
     def _element(self, expr: Element, env: Mapping[str, Expr], frame: _Frame) -> Expr:
         index = tuple(_folded(self._expr(i, env, frame), frame.constants) for i in expr.index)
@@ -798,7 +807,9 @@ def _integer(expr: Expr, constants: Mapping[str, int]) -> int | None:
     """The whole number that an expression of numerals and constants is."""
     match expr:
         case Number():
-            return int(expr.value) if expr.value == expr.value.to_integral_value() and abs(expr.value) < 10**15 else None
+            return (
+                int(expr.value) if expr.value == expr.value.to_integral_value() and abs(expr.value) < 10**15 else None
+            )
         case Symbol():
             return constants.get(canonical(expr.key))
         case Sum() | Product():
@@ -896,24 +907,35 @@ def _many(count: int, word: str) -> str:
 
 
 def _with_instances(statements: list[Statement]) -> Iterator[Statement]:
-    """Names that would look alike bear the name of what they belong to: W in two cells is W⁽ᵃ⁾ and W⁽ᵇ⁾."""
-    looks: dict[Ink, set[str]] = {}
+    """What belongs to a set of parameters bears its name where its letter stands for something else too."""
+    owners: dict[tuple[str, str], set[str]] = {}
+    for statement in statements:
+        for ink, key in _looks(statement):
+            owners.setdefault((ink.base, ink.accent), set()).add(_owner(key))
     for statement in statements:
         match statement:
-            case Equation():
-                looks.setdefault(statement.ink or ink_of(statement.name.text), set()).add(statement.name.text)
-            case LateParam():
-                looks.setdefault(statement.ink, set()).add(statement.name.text)
-            case Declaration():
-                for declared in statement.declared:
-                    for name in _spelled(declared.names):
-                        looks.setdefault(ink_of(name.text), set()).add(name.text)
-            case _:
-                pass
-    for statement in statements:
-        match statement:
-            case Equation(ink=Ink() as ink) | LateParam(ink=ink) if len(looks[ink]) > 1 and "." in statement.name.text:
-                owner = statement.name.text.rpartition(".")[0]
-                yield replace(statement, ink=replace(ink, sup=f"({owner})"))
+            case Equation(ink=Ink() as ink) | LateParam(ink=ink):
+                owner = _owner(statement.name.text)
+                shared = len(owners[ink.base, ink.accent]) > 1
+                yield replace(statement, ink=replace(ink, sup=f"({owner})")) if owner and shared else statement
             case _:
                 yield statement
+
+
+def _owner(key: str) -> str:
+    """`cell` of `cell.W`; nothing of a name of the author's."""
+    return key.rpartition(".")[0]
+
+
+def _looks(statement: Statement) -> Iterator[tuple[Ink, str]]:
+    """The looks of the names that a statement defines."""
+    match statement:
+        case Equation():
+            yield statement.ink or ink_of(statement.name.text), statement.name.text
+        case LateParam():
+            yield statement.ink, statement.name.text
+        case Declaration():
+            for declared in statement.declared:
+                yield from ((ink_of(name.text), name.text) for name in _spelled(declared.names))
+        case _:
+            pass

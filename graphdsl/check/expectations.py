@@ -8,18 +8,28 @@ from dataclasses import dataclass
 from graphdsl.check.printed import entries
 from graphdsl.check.resolve import Resolver
 from graphdsl.check.scope import Scope
-from graphdsl.check.settings import keys_of
+from graphdsl.check.settings import keys_of, state_of
+from graphdsl.check.training import state_names
 from graphdsl.diagnostics import Span
 from graphdsl.expr import Element, Expr, Number, Symbol, symbols
 from graphdsl.model import ExpectedNumber, Node, Training
 from graphdsl.syntax import Expected, ExpectedValue, Reference
 
+DIRECTION = "direction"
+"""`direction.w1`: what is subtracted for the gradient, or taken for one on the way."""
+
 
 def expectations(
-    statements: list[Expected], plan: Training | None, nodes: tuple[Node, ...], scope: Scope, resolver: Resolver
+    statements: list[Expected],
+    plan: Training | None,
+    samples: int,
+    loss: Symbol | None,
+    nodes: tuple[Node, ...],
+    scope: Scope,
+    resolver: Resolver,
 ) -> tuple[ExpectedNumber, ...]:
     """Every published number with the keys of what it stands for."""
-    reader = _Reader(plan, {node.symbol.key: node for node in nodes}, scope, resolver)
+    reader = _Reader(plan, samples, loss.key if loss else "", {n.symbol.key: n for n in nodes}, scope, resolver)
     values = (value for statement in statements for written in statement.values for value in entries(written, resolver))
     found = (reader.read(value) for value in values)
     return tuple(e for e in found if e is not None)
@@ -28,11 +38,16 @@ def expectations(
 @dataclass(frozen=True)
 class _Reader:
     plan: Training | None
+    samples: int
+    loss: str
     nodes: Mapping[str, Node]
     scope: Scope
     resolver: Resolver
 
     def read(self, value: ExpectedValue) -> ExpectedNumber | None:
+        state, place = state_of(value.reference.of, (*state_names(self.plan), DIRECTION), self.scope)
+        if state and value.reference.wrt is None:
+            return self._state(value, state, place)
         reference = value.reference
         of = self._place(reference.of, reference.span)
         wrt = None if reference.wrt is None else self._place(reference.wrt, reference.span)
@@ -43,13 +58,47 @@ class _Reader:
         after = self._after(reference)
         if after is None:
             return None
+        stops = self.plan is not None and self.plan.stop_at is not None
+        if not self._epoch_fits(reference, of) or not self._sample_fits(reference, of, wrt):
+            return None
         words = value.words or self.scope.reporter.source.text[reference.span.start : reference.span.end]
         via = self._via(value, of, wrt)
         if via is None or not isinstance(value.value, Number):
             return None
         return ExpectedNumber(
-            of.key, wrt.key if wrt else None, after, value.value.value, words + via.words, value.span, via.key
+            of.key,
+            wrt.key if wrt else None,
+            None if stops and reference.after is None else after,
+            value.value.value,
+            words + via.words,
+            value.span,
+            via.key,
+            reference.sample,
+            reference.epoch,
         )
+
+    def _state(self, value: ExpectedValue, state: str, expr: Expr) -> ExpectedNumber | None:
+        """What an optimizer assigned in an update, or what was taken for a gradient."""
+        reference, error = value.reference, self.scope.reporter.error
+        place, steps = self._place(expr, reference.span), self.plan.steps if self.plan else 0
+        if place is None or not isinstance(value.value, Number):
+            return None
+        words = value.words or self.scope.reporter.source.text[reference.span.start : reference.span.end]
+        after = steps if reference.after is None else reference.after
+        if not self.plan or after > steps - (state == DIRECTION):
+            error("there is no value after that update", reference.span, f"there are {steps} updates")
+            return None
+        if state != DIRECTION and not self._is_parameter(place):
+            error(f"`{place.key}` is not a parameter", reference.span, f"`{state}` is of a parameter")
+            return None
+        if state != DIRECTION and not after:
+            error(f"`{words}` is a value after an update", reference.span, hint=f"for example `{words}.after1`")
+            return None
+        if reference.sample > self.samples:
+            error(f"there is no sample {reference.sample}", reference.span)
+            return None
+        number = value.value.value
+        return ExpectedNumber(place.key, None, after, number, words, value.span, sample=reference.sample, state=state)
 
     def _via(self, value: ExpectedValue, of: _Place, wrt: _Place | None) -> _Via | None:
         """Through which entry a derivative is meant to come; nothing where that is wrong."""
@@ -67,6 +116,38 @@ class _Reader:
                 self.scope.reporter.error(f"`{place.key}` does not use `{wrt.key}`", value.via.span)
             return None
         return _Via(place.key, f" via {place.key}")
+
+    def _sample_fits(self, reference: Reference, of: _Place, wrt: _Place | None) -> bool:
+        """Whether the sample that is named exists, and one is named where several have a value."""
+        error = self.scope.reporter.error
+        if reference.sample > self.samples:
+            have = "there is 1 sample" if self.samples == 1 else f"there are {self.samples} samples"
+            error(f"there is no sample {reference.sample}", reference.span, have)
+            return False
+        same = of.tensor == self.loss if wrt is None else of.tensor == self.loss and self._is_parameter(wrt)
+        if reference.sample or reference.epoch or self.samples == 1 or same or (wrt is None and self._is_parameter(of)):
+            return True
+        written = self.scope.reporter.source.text[reference.span.start : reference.span.end]
+        error(f"every sample has its own `{written}`", reference.span, hint=f"say of which: `{written}.sample1`")
+        return False
+
+    def _is_parameter(self, place: _Place) -> bool:
+        datum = self.scope.data.get(place.tensor)
+        return datum is not None and datum.kind in ("param", "const")
+
+    def _epoch_fits(self, reference: Reference, of: _Place) -> bool:
+        error = self.scope.reporter.error
+        epochs = self.plan.epoch_of(self.plan.steps) if self.plan else 0
+        if not reference.epoch:
+            return True
+        if reference.wrt is not None or reference.sample or reference.after:
+            error("an epoch has values, over all its samples", reference.span, hint=f"for example `{self.loss}.epoch1`")
+            return False
+        if reference.epoch > epochs:
+            have = "nothing is trained" if not epochs else "there is 1" if epochs == 1 else f"there are {epochs}"
+            error(f"there is no epoch {reference.epoch}", reference.span, have)
+            return False
+        return True
 
     def _after(self, reference: Reference) -> int | None:
         steps = self.plan.steps if self.plan else 0

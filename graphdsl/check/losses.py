@@ -6,35 +6,37 @@ from collections.abc import Iterator
 from functools import partial
 
 from graphdsl import losses
-from graphdsl.check.resolve import Resolver, Typed, is_named
+from graphdsl.check.calls import Asked, Calls, Settings
+from graphdsl.check.resolve import Resolver, Typed
 from graphdsl.derive.element import element
 from graphdsl.derive.shape import spoken
-from graphdsl.diagnostics import Label, Span, did_you_mean
-from graphdsl.expr import Array, Attribute, Call, Element, Expr, Number, Symbol, number, rewrite, with_span
+from graphdsl.diagnostics import Label, Span
+from graphdsl.expr import Array, Call, Element, Expr, Number, Option, Symbol, number, rewrite, with_span
 from graphdsl.losses import ALLOWED, Loss, Over, one_hot
 from graphdsl.numbers import Num, Shape, Tensor, brief, indices
 
 CLASS = "class"
 OVERS: dict[str, Over] = {"sum": "sum", "mean": "mean"}
+OVER = Option("word", tuple(OVERS))
 
 
 def enter_losses(resolver: Resolver) -> None:
     """Let formulas call losses, and say of a class number where it belongs."""
     for name, loss in losses.SPOKEN.items():
-        resolver.expansions[name] = partial(_called, resolver=resolver, loss=loss)
-    resolver.expansions[CLASS] = partial(_stray_class, resolver=resolver)
+        resolver.calls.entered[name] = partial(_called, resolver=resolver, loss=loss)
+    resolver.calls.entered[CLASS] = _stray_class
 
 
-def _stray_class(call: Call, resolver: Resolver) -> None:
-    resolver.reporter.error(
-        "a class number is a target", call.span, hint="write `target y[3] = class(2)`, or `cross_entropy(class(2), p)`"
+def _stray_class(calls: Calls, asked: Asked) -> None:
+    calls.reporter.error(
+        "a class number is a target", asked.span, hint="write `target y[3] = class(2)`, or `cross_entropy(class(2), p)`"
     )
 
 
-def _called(call: Call, resolver: Resolver, loss: Loss) -> Typed | None:
+def _called(calls: Calls, asked: Asked, resolver: Resolver, loss: Loss) -> Typed | None:
     """`mse(t, y, over = sum)`."""
-    compared = tuple(a for a in call.arguments if not is_named(a))
-    settings = _settings(call, loss, resolver)
+    call, compared = asked.call, asked.inputs
+    settings = _settings(calls, asked, loss)
     if len(compared) != 2:
         resolver.reporter.error(
             f"`{loss.name}` takes a target and an output, not {len(compared)} input{'s' * (len(compared) != 1)}",
@@ -215,34 +217,13 @@ def _entries(typed: Typed) -> tuple[Expr, ...]:
 # How.
 
 
-def _settings(call: Call, loss: Loss, resolver: Resolver) -> tuple[dict[str, Attribute], Over] | None:
+def _settings(calls: Calls, asked: Asked, loss: Loss) -> tuple[Settings, Over] | None:
     """The options of a call, and over what it is put together."""
-    given: dict[str, Attribute] = {}
-    over: Over | None = loss.over
-    for named in call.arguments:
-        if not isinstance(named, Call) or not is_named(named):
-            continue
-        key, value = named.arguments
-        assert isinstance(key, Symbol)
-        if key.key == "over":
-            over = _over(value, resolver)
-        elif key.key in loss.defaults:
-            found = resolver.single(value)
-            over = over if found is not None else None
-            given |= {key.key: found.value} if found is not None else {}
-        else:
-            takes = ", ".join((*loss.defaults, "over"))
-            hint = did_you_mean(key.key, (*loss.defaults, "over")) or f"it takes {takes}"
-            resolver.reporter.error(f"`{loss.name}` has no option `{key.key}`", key.span, hint=hint)
-            over = None
-    if over is not None and (wrong := loss.refusal(given)):
-        resolver.reporter.error(wrong, call.span)
+    given = calls.options(asked, {**dict.fromkeys(loss.defaults, Option("number")), "over": OVER})
+    if given is None:
         return None
-    return None if over is None else (given, over)
-
-
-def _over(value: Expr, resolver: Resolver) -> Over | None:
-    word = value.key if isinstance(value, Symbol) else ""
-    if word not in OVERS:
-        resolver.reporter.error("a loss is put together over its entries as `sum` or `mean`", value.span)
-    return OVERS.get(word)
+    over = OVERS[str(given.pop("over", loss.over))]
+    if wrong := loss.refusal(given):
+        calls.reporter.error(wrong, asked.span)
+        return None
+    return given, over

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import reduce
 from typing import assert_never
 
 from graphdsl import ops
+from graphdsl.check.calls import SHAPE_FUNCTIONS, Calls, Typed, is_named
 from graphdsl.check.functions import bound, parameters, row_of, written_in_place
 from graphdsl.check.scope import Scope
 from graphdsl.check.total import total
 from graphdsl.derive.evaluate import evaluate
 from graphdsl.derive.shape import node_shape, spoken
-from graphdsl.diagnostics import Label, Reporter, Span, did_you_mean, nearest
+from graphdsl.diagnostics import Label, Reporter, Span
 from graphdsl.expr import (
     Array,
-    Attribute,
     Call,
     Cases,
     Element,
@@ -35,45 +35,20 @@ from graphdsl.expr import (
     children,
     has_names,
     number,
-    walk,
     with_children,
 )
 from graphdsl.model import Node
 from graphdsl.names import canonical
-from graphdsl.numbers import Decimal50, Num, NumberMistake, Shape, Tensor, indices
-from graphdsl.syntax import MATMUL, NAMED, TRANSPOSE, Function
+from graphdsl.numbers import Decimal50, Num, NumberMistake, Shape, Tensor
+from graphdsl.syntax import Function
 
 DERIVATIVE = "derivative"
 
-LATER_FUNCTIONS = frozenset(
-    [
-        "softmax",
-        "log_softmax",
-        "logsumexp",
-        "mean",
-        "variance",
-        "norm",
-        "concat",
-        "reshape",
-        "flatten",
-        "stack",
-        "conv1d",
-        "conv2d",
-        "max_pool",
-        "avg_pool",
-        "dot",
-        "outer",
-        "prod",
-    ]
-)
+__all__ = ["Resolver", "Typed"]
 
 
-@dataclass(frozen=True, slots=True)
-class Typed:
-    """A looked-up expression and its shape."""
-
-    expr: Expr
-    shape: Shape
+Chosen = int | tuple[int, ...]
+"""One index along an axis, which then vanishes, or several."""
 
 
 class Resolver:
@@ -85,8 +60,7 @@ class Resolver:
         self.functions = functions or {}
         self._rows: dict[str, Operation | None] = {}
         self.nodes: dict[str, Node] = {}
-        self.expansions: dict[str, Callable[[Call], Typed | None]] = {}
-        """What a formula may call that is more than one row, by its name in small letters."""
+        self.calls = Calls(self)
 
     def resolve(self, expr: Expr) -> Typed | None:
         """The formula over symbols and rows, with its shape."""
@@ -105,7 +79,7 @@ class Resolver:
                 return self._power(expr)
             case Sum() | Quotient():
                 typed = self._children(expr)
-                return None if typed is None else self._shaped(expr, typed)
+                return None if typed is None else self.shaped(expr, typed)
             case Array():
                 return self._array(expr)
             case IndexedSum():
@@ -119,9 +93,6 @@ class Resolver:
                 return None
             case _:
                 assert_never(expr)
-
-    def _not_yet(self, what: str, span: Span | None) -> None:
-        self.reporter.error(f"`{what}` is not in the language yet", span)
 
     def _name(self, expr: Symbol) -> Typed | None:
         assert expr.span is not None
@@ -154,15 +125,17 @@ class Resolver:
         typed = [self.resolve(child) for child in children(expr)]
         return None if None in typed else tuple(t for t in typed if t is not None)
 
-    def _shaped(self, expr: Expr, typed: tuple[Typed, ...]) -> Typed | None:
+    def shaped(self, expr: Expr, typed: tuple[Typed, ...]) -> Typed | None:
+        """A node over looked-up children with its shape; shapes that quarrel are reported."""
         whole = with_children(expr, tuple(t.expr for t in typed))
         try:
             return Typed(whole, node_shape(whole, tuple(t.shape for t in typed)))
         except ShapeMistake as mistake:
-            self._report_shapes(mistake, expr.span, typed)
+            self.report_shapes(mistake, expr.span, typed)
             return None
 
-    def _report_shapes(self, mistake: ShapeMistake, span: Span | None, typed: tuple[Typed, ...]) -> None:
+    def report_shapes(self, mistake: ShapeMistake, span: Span | None, typed: tuple[Typed, ...]) -> None:
+        """Say which shapes quarrel, at both ends."""
         ends = [
             Label(t.expr.span, f"this is {spoken(t.shape)}") for t in (typed[i] for i in mistake.quarrel) if t.expr.span
         ]
@@ -177,10 +150,10 @@ class Resolver:
             return None
         arrays = [i for i, t in enumerate(typed) if t.shape]
         if len(arrays) < 2:
-            return self._shaped(expr, typed)
+            return self.shaped(expr, typed)
         for i in arrays[1:]:
             if typed[i].shape != typed[arrays[0]].shape:
-                self._report_shapes(_not_entrywise(typed, arrays[0], i), expr.span, typed)
+                self.report_shapes(_not_entrywise(typed, arrays[0], i), expr.span, typed)
                 return None
         entrywise = reduce(lambda a, b: ops.call(ops.HADAMARD, a, b), (typed[i].expr for i in arrays))
         scalars = [t.expr for t in typed if not t.shape]
@@ -192,7 +165,7 @@ class Resolver:
             return None
         base, exponent = typed
         if not has_names(exponent.expr):
-            return self._shaped(expr, typed)
+            return self.shaped(expr, typed)
         if exponent.shape:
             self.reporter.error(f"an exponent is a number, not {spoken(exponent.shape)}", expr.exponent.span)
             return None
@@ -208,13 +181,39 @@ class Resolver:
                 return None
         return Typed(replace(expr, entries=tuple(t.expr for t in typed)), expr.shape)
 
+    # Entries and parts.
+
     def _element(self, expr: Element) -> Typed | None:
-        inner, index = _flat_index(expr)
+        inner, written = _flat_index(expr)
         typed = self.resolve(inner)
-        numbers = [self._index(i) for i in index]
-        if typed is None or None in numbers:
+        chosen = [self._chosen(i) for i in written]
+        if typed is None or None in chosen:
             return None
-        return self._entry(typed, tuple(n for n in numbers if n is not None), index, expr.span)
+        index = tuple(c for c in chosen if c is not None)
+        if not self._within(typed.shape, index, written, expr.span):
+            return None
+        if len(index) == len(typed.shape) and all(isinstance(c, int) for c in index):
+            return Typed(Element(typed.expr, tuple(number(c) for c in index if isinstance(c, int)), expr.span), ())
+        return self._part(typed, index, written, expr)
+
+    def _part(self, typed: Typed, index: tuple[Chosen, ...], written: tuple[Expr, ...], expr: Element) -> Typed | None:
+        """X[1..2, 3], X[2]: what is not said is taken whole."""
+        axes = tuple((c,) if isinstance(c, int) else c for c in index)
+        axes += tuple(tuple(range(1, extent + 1)) for extent in typed.shape[len(index) :])
+        drop = tuple(i for i, c in enumerate(index, 1) if isinstance(c, int))
+        at = ",".join(_as_said(c) for c in index)
+        part = ops.call(ops.SLICE, typed.expr, **ops.part_attributes(at, axes, drop))
+        return self.shaped(replace(part, span=expr.span), (typed,))
+
+    def _chosen(self, written: Expr) -> Chosen | None:
+        """One index, or those of a range or list."""
+        if not isinstance(written, Array):
+            return self._index(written)
+        if len(written.shape) > 1:
+            self.reporter.error("indices are one list of whole numbers", written.span)
+            return None
+        found = [self._index(i) for i in written.entries]
+        return None if None in found else tuple(i for i in found if i is not None)
 
     def _index(self, expr: Expr) -> int | None:
         typed = self.resolve(expr)
@@ -229,51 +228,30 @@ class Resolver:
             return None
         return int(value.item.value)
 
-    def _entry(self, typed: Typed, index: Shape, written: tuple[Expr, ...], span: Span | None) -> Typed | None:
-        if len(index) > len(typed.shape):
-            what = spoken(typed.shape)
-            self.reporter.error(f"{what} has no entry {list(index)}", span, f"this is {what}")
-            return None
-        for i, extent, place in zip(index, typed.shape, written, strict=False):
-            if not 1 <= i <= extent:
+    def _within(self, shape: Shape, index: tuple[Chosen, ...], written: tuple[Expr, ...], span: Span | None) -> bool:
+        if len(index) > len(shape):
+            what = spoken(shape)
+            said = f"[{', '.join(map(_as_said, index))}]"
+            self.reporter.error(f"{what} has no entry {said}", span, f"this is {what}")
+            return False
+        for chosen, extent, place in zip(index, shape, written, strict=False):
+            outside = [i for i in ((chosen,) if isinstance(chosen, int) else chosen) if not 1 <= i <= extent]
+            if outside:
                 self.reporter.error(
-                    f"there is no entry {i} in {spoken(typed.shape)}", place.span, f"indices run from 1 to {extent}"
+                    f"there is no entry {outside[0]} in {spoken(shape)}", place.span, f"indices run from 1 to {extent}"
                 )
-                return None
-        if len(index) == len(typed.shape):
-            return Typed(Element(typed.expr, tuple(map(number, index)), span), ())
-        rest = typed.shape[len(index) :]
-        entries = tuple(Element(typed.expr, tuple(map(number, (*index, *i)))) for i in indices(rest))
-        return Typed(Array(rest, entries, span), rest)
+                return False
+        return True
 
-    # Calls.
+    # Calls of the author's functions, and derivatives; all other calls are looked up by `Calls`.
 
     def _call(self, expr: Call) -> Typed | None:
-        name = expr.operation.name
-        function = self.functions.get(canonical(name))
+        function = self.own(expr.operation.name)
         if function is not None:
             return self._own_function(function, expr)
-        if name.casefold() == DERIVATIVE:
+        if expr.operation.name.casefold() == DERIVATIVE:
             return self._derivative(expr)
-        expansion = self.expansions.get(name.casefold())
-        if expansion is not None:
-            return expansion(expr)
-        positional = tuple(a for a in expr.arguments if not is_named(a))
-        typed = self._children(replace(expr, arguments=positional))
-        row = {MATMUL.name: ops.MATMUL, TRANSPOSE.name: ops.TRANSPOSE}.get(name) or ops.find(name)
-        if row is None:
-            self._unknown_function(name, expr)
-            return None
-        attributes = self._attributes(row, tuple(a for a in expr.arguments if is_named(a)))
-        if attributes is not None and not self.options_fit(row, attributes, self._name_of(expr)):
-            return None
-        if typed is None or attributes is None or not self._arity_fits(row, typed, expr):
-            return None
-        if row in (ops.MAX, ops.MIN):
-            return self._extreme(row, typed, expr)
-        if row is ops.LINEAR:
-            return typed[0]
-        return self._shaped(Call(row, tuple(t.expr for t in typed), attributes, expr.span), typed)
+        return self.calls.resolve(expr)
 
     def _own_function(self, function: Function, expr: Call) -> Typed | None:
         """A call of the author's function: of its row where it acts on entries, else its body in place."""
@@ -290,7 +268,7 @@ class Resolver:
             return None
         typed = tuple(t for t in inputs if t is not None)
         attributes = tuple(sorted((key, n.value) for key, n in chosen.items() if n is not None))
-        return self._shaped(Call(row, tuple(t.expr for t in typed), attributes, expr.span), typed)
+        return self.shaped(Call(row, tuple(t.expr for t in typed), attributes, expr.span), typed)
 
     def _derivative(self, expr: Call) -> Typed | None:
         """`derivative(f, x)`: the formula of ∂f/∂x, over the nodes that are made by now."""
@@ -322,76 +300,14 @@ class Resolver:
             self._rows[name] = None if typed is None or typed.shape else row_of(function, typed.expr)
         return self._rows[name]
 
+    def own(self, name: str) -> Function | None:
+        """The author's function by that name."""
+        return self.functions.get(canonical(name))
+
     def activation(self, name: str) -> Operation | None:
         """The author's function of one number by that name."""
-        function = self.functions.get(canonical(name))
+        function = self.own(name)
         return self.row(function) if function is not None and len(function.inputs) == 1 else None
-
-    def _unknown_function(self, name: str, expr: Call) -> None:
-        folded = name.casefold()
-        span = self._name_of(expr)
-        if folded in LATER_FUNCTIONS:
-            self._not_yet(name, span)
-        elif self.scope.meaning(name) is not None:
-            self.scope.used.add(canonical(name))
-            self.reporter.error(f"`{name}` is not a function", span, hint=f"to multiply, write {name}*(…)")
-        else:
-            self.reporter.error(
-                f"there is no function `{name}`", span, hint=did_you_mean(name, (*ops.SPOKEN, *self.expansions))
-            )
-
-    def _name_of(self, call: Call) -> Span | None:
-        """Where the name of a called function stands."""
-        if call.span is None:
-            return None
-        text = self.reporter.source.text[call.span.start : call.span.end]
-        return Span(call.span.start, call.span.start + len(text.partition("(")[0].rstrip()))
-
-    def _arity_fits(self, row: Operation, typed: tuple[Typed, ...], expr: Call) -> bool:
-        least, most = (1, None) if row in (ops.MAX, ops.MIN) else row.arity
-        if least <= len(typed) and (most is None or len(typed) <= most):
-            return True
-        wanted = "at least 1 input" if most is None else "1 input" if most == 1 else f"{most} inputs"
-        self.reporter.error(f"`{row.name}` takes {wanted}, not {len(typed)}", expr.span)
-        return False
-
-    def _attributes(self, row: Operation, named: tuple[Expr, ...]) -> tuple[tuple[str, Attribute], ...] | None:
-        found: dict[str, Attribute] = {}
-        for option in named:
-            assert isinstance(option, Call)
-            key, value = option.arguments
-            assert isinstance(key, Symbol)
-            number_ = self.single(value)
-            if key.key not in row.attributes:
-                takes = f"it takes {', '.join(row.attributes)}" if row.attributes else "it takes none"
-                near = nearest(key.key, row.attributes)
-                hint = f"did you mean `{near}`?" if near else takes
-                self.reporter.error(f"`{row.name}` has no option `{key.key}`", key.span, hint=hint)
-                return None
-            if number_ is None:
-                return None
-            found[key.key] = number_.value
-        return tuple(sorted(found.items()))
-
-    def options_fit(self, row: Operation, given: tuple[tuple[str, Attribute], ...], span: Span | None) -> bool:
-        """Whether the options of a row have values that it can take."""
-        wrong, hint = row.refusal(dict(given)) if row.refusal is not None else ("", "")
-        if wrong:
-            self.reporter.error(wrong, span, hint=hint)
-        return not wrong
-
-    def _extreme(self, row: Operation, typed: tuple[Typed, ...], expr: Call) -> Typed | None:
-        """The largest (smallest) of several numbers, or of the entries of one array."""
-        parts = tuple(t.expr for t in typed)
-        if len(typed) == 1:
-            if not typed[0].shape:
-                return typed[0]
-            parts = tuple(Element(typed[0].expr, tuple(map(number, i))) for i in indices(typed[0].shape))
-            return Typed(reduce(lambda a, b: ops.call(row, a, b), parts), ())
-        shaped = self._shaped(Call(row, parts, (), expr.span), typed)
-        if shaped is None:
-            return None
-        return Typed(replace(reduce(lambda a, b: ops.call(row, a, b), parts), span=expr.span), shaped.shape)
 
     # Values.
 
@@ -411,10 +327,12 @@ class Resolver:
             return None
 
     def _first_name(self, expr: Expr) -> str | None:
-        """A name in an expression as written; the names of options and of known numbers are none."""
-        options = {id(node.arguments[0]) for node in walk(expr) if isinstance(node, Call) and node.operation is NAMED}
-        names = (n.key for n in walk(expr) if isinstance(n, Symbol) and id(n) not in options)
-        return next((name for name in names if self._known_number(name) is None), None)
+        """A name whose value an expression as written asks for; options are judged apart, and of size(x) the shape is known."""
+        if isinstance(expr, Symbol):
+            return expr.key if self._known_number(expr.key) is None else None
+        if isinstance(expr, Call) and (is_named(expr) or expr.operation.name.casefold() in SHAPE_FUNCTIONS):
+            return None
+        return next((name for child in children(expr) if (name := self._first_name(child)) is not None), None)
 
     def _known_number(self, name: str) -> Call | None:
         """π, unless the author means something else by it."""
@@ -430,20 +348,24 @@ class Resolver:
 
 
 def _flat_index(expr: Element) -> tuple[Expr, tuple[Expr, ...]]:
-    """`x[2][1]` is `x[2, 1]`."""
-    if not isinstance(expr.of, Element):
+    """`x[2][1]` is `x[2, 1]`, but `x[2..3][1]` is an entry of a part."""
+    if not isinstance(expr.of, Element) or any(isinstance(i, Array) for i in expr.of.index):
         return expr.of, expr.index
     inner, index = _flat_index(expr.of)
     return inner, index + expr.index
 
 
-def is_named(expr: Expr) -> bool:
-    """Whether an argument is an option, `slope = 0.1`."""
-    return isinstance(expr, Call) and expr.operation is NAMED
+def _as_said(chosen: Chosen) -> str:
+    """An index as it is written: 2, 1..3, [2, 7]."""
+    if isinstance(chosen, int):
+        return str(chosen)
+    first, last = chosen[0], chosen[-1]
+    run = chosen == tuple(range(first, last + 1))
+    return f"{first}..{last}" if run else f"[{','.join(map(str, chosen))}]"
 
 
 def _not_entrywise(typed: tuple[Typed, ...], a: int, b: int) -> ShapeMistake:
     first, second = typed[a].shape, typed[b].shape
-    fits = first[-1] == second[0]
+    fits = max(len(first), len(second)) == 2 and first[-1] == second[0]
     hint = "the product of a matrix and a vector is written `@`" if fits else ""
     return ShapeMistake(f"`*` multiplies entry by entry: {spoken(first)} and {spoken(second)} do not fit", (a, b), hint)

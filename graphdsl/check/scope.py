@@ -7,13 +7,12 @@ from dataclasses import dataclass, field
 
 from graphdsl.derive.element import part
 from graphdsl.diagnostics import Label, Reporter, Span, did_you_mean
+from graphdsl.draws import Fan
 from graphdsl.expr import Element, Expr, Symbol, number
+from graphdsl.limits import exceeded
 from graphdsl.names import Ink, canonical
 from graphdsl.numbers import Num, Shape, Tensor, indices, size
 from graphdsl.syntax import DataKind, Name, Names
-
-MOST_ENTRIES = 250_000
-"""A declared tensor, or a layer's weights, may have so many entries."""
 
 LOOKALIKE_ENTRIES = 1_000
 """Only tensors up to this size have their entries' looks compared."""
@@ -31,13 +30,15 @@ class Meaning:
 
 @dataclass(slots=True)
 class Datum:
-    """A quantity that may still lack its value."""
+    """A quantity that may still lack its value; of what a layer uses: as what, in which layers, and its fan."""
 
     kind: DataKind
     symbol: Symbol
     value: Tensor[Num] | None
     span: Span
     role: str = ""
+    layers: set[str] = field(default_factory=set)
+    fan: Fan | None = None
     class_number: int = 0
 
 
@@ -62,6 +63,7 @@ class Scope:
     families: dict[str, tuple[str, ...]] = field(default_factory=dict)
     unsized: dict[str, Unsized] = field(default_factory=dict)
     counts_classes: bool = False
+    advice: str = "declare it with `input`, `param` or `const`, or give it an equation"
 
     def declare(self, text: str, kind: str, span: Span, expr: Expr | None = None) -> bool:
         """Enter a name; a second one of the same name is a mistake that points at both."""
@@ -123,8 +125,7 @@ class Scope:
                 f"`{text}` is not defined",
                 span,
                 "unknown name",
-                hint=did_you_mean(text, self.spellings())
-                or "declare it with `input`, `param` or `const`, or give it an equation",
+                hint=did_you_mean(text, self.spellings()) or self.advice,
             )
             return None
         if meaning.kind == "family":
@@ -216,11 +217,13 @@ def spread(names: Names, reporter: Reporter) -> list[Name]:
             hint=f"write `{last.text}..{first.text}`",
         )
         return []
-    if end - start >= MOST_ENTRIES:
+    most = reporter.source.limits.names
+    if end - start >= most:
         reporter.error(
             f"the range `{first.text}..{last.text}` has {end - start + 1:,} names",
             names.span,
-            f"at most {MOST_ENTRIES:,} are allowed",
+            f"at most {most:,} are allowed",
+            hint=exceeded("names", end - start + 1),
         )
         return []
     return [Name(f"{stem}{i}", names.span) for i in range(start, end + 1)]
@@ -232,9 +235,11 @@ def _numbered(text: str) -> tuple[str, int | None]:
     return stem, int(digits) if digits and len(digits) < 10 else None
 
 
-def counted(shape: Shape, what: str, span: Span, reporter: Reporter, things: str = "entries") -> bool:
+def counted(shape: Shape, what: str, span: Span | None, reporter: Reporter, things: str = "entries") -> bool:
     """Whether a shape is small enough to be made; reported before memory is touched."""
-    if size(shape) <= MOST_ENTRIES:
+    most, count = reporter.source.limits.entries, size(shape)
+    if count <= most:
         return True
-    reporter.error(f"{what} would have {size(shape):,} {things}", span, f"at most {MOST_ENTRIES:,} are allowed")
+    hint = exceeded("entries", count)
+    reporter.error(f"{what} would have {count:,} {things}", span, f"at most {most:,} are allowed", hint=hint)
     return False

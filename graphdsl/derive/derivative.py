@@ -26,10 +26,10 @@ from graphdsl.expr import (
     Sum,
     Symbol,
     add,
+    mentions,
     multiply,
     negate,
     subtract,
-    symbols,
 )
 from graphdsl.numbers import EXACT
 
@@ -41,15 +41,15 @@ def derivative(expr: Expr, name: str, out: Expr | None = None) -> Expr:
 
 def raw_derivative(expr: Expr, name: str, out: Expr | None = None) -> Expr:
     """∂expr/∂name as the rules give it: 2 · ½(t − y) · (−1) before it becomes y − t."""
-    if name not in symbols(expr):
-        return ZERO
     match expr:
         case Number() | Partial():
             return ZERO
         case Symbol():
-            return ONE
+            return ONE if expr.key == name else ZERO
         case Sum():
             return _sum([raw_derivative(term, name) for term in expr.terms])
+        case _ if not mentions(expr, name):
+            return ZERO
         case Product():
             return _sum([_one_factor(expr, i, name) for i in range(len(expr.factors))])
         case Quotient():
@@ -88,10 +88,10 @@ def _one_factor(expr: Product, i: int, name: str) -> Expr:
 
 def _quotient(expr: Quotient, name: str) -> Expr:
     above, below = expr.numerator, expr.denominator
-    if name not in symbols(below):
+    if not mentions(below, name):
         return Quotient(raw_derivative(above, name), below)
     squared = Power(below, Number(Decimal(2)))
-    if name not in symbols(above):
+    if not mentions(above, name):
         return negate(Quotient(_times(above, raw_derivative(below, name)), squared))
     change = subtract(_times(raw_derivative(above, name), below), _times(above, raw_derivative(below, name)))
     return Quotient(change, squared)

@@ -56,7 +56,7 @@ def element(expr: Expr, index: Shape) -> Expr:
             assert expr.operation.element is not None, f"{expr.operation.name} has no entries"
             return expanded(expr.operation.element(expr.arguments, dict(expr.attributes), tuple(map(number, own))))
         case IndexedSum():
-            return element(_unrolled(expr), own)
+            return element(unrolled(expr), own)
         case Number() | Element() | Partial() | Relation():
             return expr
         case _:
@@ -94,7 +94,7 @@ def expanded(expr: Expr) -> Expr:
         case Element():
             return element(expr.of, tuple(_integer(i) for i in expr.index))
         case IndexedSum():
-            return expanded(_unrolled(expr))
+            return expanded(unrolled(expr))
         case Call() if any(shape_of(a) for a in expr.arguments):
             assert expr.operation.element is not None, f"{expr.operation.name} has no entries"
             return expanded(expr.operation.element(expr.arguments, dict(expr.attributes), ()))
@@ -104,7 +104,8 @@ def expanded(expr: Expr) -> Expr:
             assert_never(expr)
 
 
-def _unrolled(expr: IndexedSum) -> Expr:
+def unrolled(expr: IndexedSum) -> Expr:
+    """The sum over an index, written out."""
     key = expr.index.key
     return add(*(substitute(expr.body, {key: number(i)}) for i in range(expr.low, expr.high + 1)))
 

@@ -33,8 +33,10 @@ def shape_of(expr: Expr) -> Shape:
 def node_shape(expr: Expr, shapes: tuple[Shape, ...]) -> Shape:
     """The shape of a node from the shapes of its children."""
     match expr:
-        case Number() | Partial() | Relation() | Element():
+        case Number() | Relation() | Element():
             return ()
+        case Partial():
+            return shapes[0] + shapes[1]
         case Symbol() | Array():
             return expr.shape
         case Sum():
@@ -68,14 +70,16 @@ def spoken(shape: Shape) -> str:
             return "an array of shape " + "×".join(map(str, shape))
 
 
-def _one_shape(shapes: tuple[Shape, ...], verb: str) -> Shape:
-    """The shape that all arrays among the arguments share; numbers go with anything."""
+def _one_shape(shapes: tuple[Shape, ...], verb: str, hint: str = "") -> Shape:
+    """The shape that all arrays among the arguments share; numbers go with anything. The hint is for a vector and channels."""
     found: int | None = None
     for i, shape in enumerate(shapes):
         if not shape:
             continue
         if found is not None and shapes[found] != shape:
-            raise ShapeMistake(f"cannot {verb} {spoken(shapes[found])} and {spoken(shape)}", (found, i))
+            channels = {len(shapes[found]), len(shape)} == {1, 3}
+            mistake = f"cannot {verb} {spoken(shapes[found])} and {spoken(shape)}"
+            raise ShapeMistake(mistake, (found, i), hint if channels else "")
         found = i if found is None else found
     return () if found is None else shapes[found]
 
@@ -84,7 +88,7 @@ def _sum_shape(shapes: tuple[Shape, ...]) -> Shape:
     """As equal shapes, but a vector also joins each row of a matrix."""
     matrices = [i for i, shape in enumerate(shapes) if len(shape) == 2]
     if not matrices:
-        return _one_shape(shapes, "add")
+        return _one_shape(shapes, "add", "a bias for each filter is said to it: conv2d(X, K, b)")
     rows_wide = shapes[matrices[0]]
     for i, shape in enumerate(shapes):
         if shape and shape != rows_wide and shape != rows_wide[1:]:

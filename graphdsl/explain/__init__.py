@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from graphdsl import __version__
 from graphdsl.diagram import Diagram
-from graphdsl.document import Block, Document, Figure, Inlines, Math, Paragraph, Section, Text
+from graphdsl.document import Block, Derivation, Document, Figure, Inlines, Math, Paragraph, Section, Text
+from graphdsl.explain.directions import otherwise
+from graphdsl.explain.forward_mode import forward_mode
 from graphdsl.explain.front import conventions, given
 from graphdsl.explain.letters import in_letters
 from graphdsl.explain.lines import Lines
+from graphdsl.explain.matrix import MatrixLines, MatrixPasses, Tensors, acts_on_entries, in_matrices
+from graphdsl.explain.nudges import nudges
 from graphdsl.explain.order import Order
 from graphdsl.explain.passes import Passes
 from graphdsl.explain.questions import answers, opening, tasks, with_remarks
+from graphdsl.explain.samples import Batch, all_samples, given_samples, is_batch
 from graphdsl.explain.symmetry import Colours, colours
-from graphdsl.explain.tables import published, results, rounds, update
+from graphdsl.explain.tables import published, results, rounds
+from graphdsl.explain.updating import is_plain, update
 from graphdsl.explain.worked import Pass, numeral
 from graphdsl.expr import Symbol
 from graphdsl.graph import Graph, entry_symbols
-from graphdsl.model import Model
+from graphdsl.model import Model, Style, Training
 from graphdsl.numbers import Num
 from graphdsl.phrases import Phrases
 from graphdsl.trace import Check, Round, Sample, Trace, Verdict
@@ -28,21 +36,27 @@ MOST_ROUNDS = 4
 
 
 def explain(
-    trace: Trace, check: Check, verdicts: tuple[Verdict, ...], phrases: Phrases, diagram: Diagram | None
+    trace: Trace,
+    check: Check,
+    verdicts: tuple[Verdict, ...],
+    phrases: Phrases,
+    diagram: Diagram | None,
+    style: Style = "scalar",
 ) -> Document:
-    """The worked solution of a run."""
+    """The worked solution of a run, entry by entry or tensor by tensor."""
     model = trace.graph.model
-    story = _Story(trace, phrases)
+    story = _MatrixStory(trace, phrases) if style == "matrix" else _Story(trace, phrases)
     blocks: list[Block] = [*opening(model)]
     blocks += [] if diagram is None else [_figure(diagram, trace.graph, phrases)]
-    blocks += [given(trace.graph, phrases), *tasks(trace.graph, phrases), conventions(trace.graph, phrases)]
+    blocks += story.front()
     blocks += story.brief() if len(trace.graph.symbols) > MOST_ENTRIES else [*story.rounds(), *story.ending()]
     if not model.letters:
+        blocks += story.views()
         blocks += answers(trace, story.first_pass(), phrases)
     blocks += published(verdicts, trace.graph.symbols, phrases)
     return Document(
         title=model.title or phrases.words("untitled"),
-        subtitle=_subtitle(model, phrases),
+        subtitle=_subtitle(trace, phrases),
         blocks=with_remarks(blocks, model.remarks, phrases),
         colophon=_colophon(model, check, phrases),
         language=phrases.language,
@@ -61,7 +75,7 @@ class _Story:
         self.graph = trace.graph
         self.phrases = phrases
         self.order = Order(trace.graph)
-        self.colours: Colours = colours(trace.graph)
+        self.colours: Colours = _told_apart(trace.graph) if _by_thresholds(trace.graph) else colours(trace.graph)
         given_instead = self.graph.model.overrides
         self.data = frozenset(k for k in self.graph.symbols if k not in self.graph.computed or k in given_instead)
 
@@ -69,45 +83,102 @@ class _Story:
         """The pass before any update."""
         return Pass(self.graph, self.trace.rounds[0].samples[0], self.data, bool(self.graph.model.letters))
 
+    def views(self) -> list[Block]:
+        """The forward modes and nudges that are wanted."""
+        model, at = self.graph.model, self.first_pass()
+        blocks = [forward_mode(at, key, self.phrases) for key in model.tangents]
+        changed = [nudges(at, self.trace.rounds[0], model.nudges, self.phrases)] if model.nudges else []
+        return [*blocks, *changed]
+
+    def front(self) -> list[Block]:
+        """What is given, what is asked, and the conventions that hold."""
+        told = [given(self.graph, self.phrases), *given_samples(self.graph, self.phrases)]
+        return [*told, *tasks(self.graph, self.phrases), conventions(self.trace, self.phrases)]
+
     def rounds(self) -> list[Block]:
         """Every round in full, or the first two and the last."""
-        total = len(self.trace.rounds)
-        shown = range(total) if total <= MOST_ROUNDS else [0, 1, total - 1]
+        kept = {round_.number: round_ for round_ in self.trace.rounds}
+        total = self.trace.steps or 1
+        shown = range(1, total + 1) if total <= MOST_ROUNDS else [1, 2, total]
         blocks: list[Block] = []
-        for i in shown:
-            if i > 1 and total > MOST_ROUNDS:
-                blocks.append(Paragraph(self.phrases.say("rounds_between", first=3, last=total - 1)))
-            blocks += self._round(self.trace.rounds[i])
+        for number in shown:
+            if number > 2 and total > MOST_ROUNDS:
+                floats = "_floats" if self.trace.floats else ""
+                words = self.phrases.say(f"rounds_between{floats}", first=3, last=total - 1)
+                blocks.append(Paragraph(words))
+            blocks += self._round(kept[number])
         return blocks
 
     def _round(self, round_: Round) -> list[Block]:
         passes = self._passes(round_.samples[0], round_.number)
-        blocks: list[Block] = [self._forward(round_, passes)]
+        batch = len(round_.samples) > 1
+        told = round_.samples[0] if batch else None
+        blocks: list[Block] = [self._forward(round_, passes, told)]
         for objective in self.graph.model.objectives:
             loss = self.graph.model.loss
             other = (loss is not None and objective != loss) or len(self.graph.model.objectives) > 1
             title = self.phrases.say("backward_of" if other else "backward", objective=Math(objective))
-            blocks.append(self._part("backward", title, round_.number, passes.backward(objective.key)))
+            blocks.append(self._part("backward", title, round_, passes.backward(objective.key), told))
+        if is_batch(round_, self.graph.model):
+            blocks.append(self._batch(round_, passes.lines.at))
         training = self.graph.model.training
+        if training is not None and round_.raw:
+            blocks.append(
+                self._part(
+                    "direction",
+                    self.phrases.say("directions"),
+                    round_,
+                    otherwise(round_, passes.lines.at, training, self.phrases),
+                )
+            )
         if training is not None:
-            worked = update(round_, passes.lines.at, training, self.phrases, self.colours)
-            blocks.append(self._part("update", self.phrases.say("update"), round_.number, worked))
+            blocks.append(
+                self._part("update", self.phrases.say("update"), round_, self._update(round_, passes, training))
+            )
         return blocks
 
-    def _passes(self, sample: Sample, number: int) -> Passes:
+    def _update(self, round_: Round, passes: Passes | MatrixPasses, training: Training) -> tuple[Block, ...]:
+        return update(round_, passes.lines.at, training, self.phrases, self.colours)
+
+    def _batch(self, round_: Round, at: Pass) -> Section:
+        """The other samples, and how the batch's loss and gradients come of all of them."""
+        batch = Batch(round_, at, self.phrases)
+        several = len(round_.samples) > 1
+        tables = (*all_samples(round_.samples, self.graph, self.phrases), *batch.gradients_of_samples())
+        words = self.phrases.say("batch" if several else "with_penalty")
+        return self._part("batch", words, round_, (*(tables if several else ()), *batch.lines()))
+
+    def _pass(self, sample: Sample, number: int) -> Pass:
         changed = {e.key for q in self.graph.model.quantities if q.trained for e in entry_symbols(q.symbol)}
         known = self.data if number == 1 else self.data - changed
-        at = Pass(self.graph, sample, frozenset(known), bool(self.graph.model.letters))
+        return Pass(self.graph, sample, frozenset(known), bool(self.graph.model.letters))
+
+    def _passes(self, sample: Sample, number: int) -> Passes | MatrixPasses:
+        at = self._pass(sample, number)
         return Passes(Lines(at, self.phrases, number), self.order, self.colours, number == 1)
 
-    def _part(self, anchor: str, title: Inlines, number: int, blocks: tuple[Block, ...]) -> Section:
-        if len(self.trace.rounds) > 1:
-            title = self.phrases.say("in_round", number=number, part=title)
-        return Section(_capitalised(title), blocks, f"{anchor}@{number}")
+    def _part(
+        self, anchor: str, title: Inlines, round_: Round, blocks: tuple[Block, ...], sample: Sample | None = None
+    ) -> Section:
+        return Section(_capitalised(self._titled(title, round_, sample)), blocks, f"{anchor}@{round_.number}")
 
-    def _forward(self, round_: Round, passes: Passes) -> Section:
+    def _titled(self, title: Inlines, round_: Round, sample: Sample | None) -> Inlines:
+        """Round 2: …, and of which sample where there are several."""
+        training, several = self.graph.model.training, len(self.graph.model.samples) > 1
+        if several and training is not None and training.batch < training.samples:
+            own = [sample] if sample is not None else list(round_.samples)
+            key = "in_epoch_sample" if len(own) == 1 else "in_epoch_samples"
+            numbers = self.phrases.listed([(Text(str(s.number)),) for s in own])
+            return self.phrases.say(key, epoch=round_.epoch, samples=numbers, part=title)
+        rounds = self.trace.steps > 1
+        if sample is not None:
+            key = "in_round_sample" if rounds else "in_sample"
+            return self.phrases.say(key, number=round_.number, sample=sample.number, part=title)
+        return self.phrases.say("in_round", number=round_.number, part=title) if rounds else title
+
+    def _forward(self, round_: Round, passes: Passes | MatrixPasses, sample: Sample | None) -> Section:
         blocks = self._referring(round_.number, passes.forward())
-        return self._part("forward", self.phrases.say("forward"), round_.number, blocks)
+        return self._part("forward", self.phrases.say("forward"), round_, blocks, sample)
 
     def _referring(self, number: int, blocks: tuple[Block, ...]) -> tuple[Block, ...]:
         """Later rounds point back to the formulas and the symmetries of the first."""
@@ -129,15 +200,79 @@ class _Story:
     def ending(self) -> list[Block]:
         """The pass with the last parameters and the table of rounds; of a circuit, the table of results."""
         if self.graph.model.letters:
-            return list(in_letters(self.graph, self.phrases))
+            return self._in_letters()
         if self.trace.final is None:
-            at = Pass(self.graph, self.trace.rounds[-1].samples[0], self.data)
-            return [Section(self.phrases.say("results"), (results(at, self.phrases),), "results")]
-        passes = self._passes(self.trace.final, len(self.trace.rounds) + 1)
+            return [] if len(self.trace.rounds[-1].samples) > 1 else self._summary()
+        passes = self._passes(self.trace.final, self.trace.steps + 1)
+        last = passes.forward() if len(self.trace.finals) == 1 else self._last_samples(passes.lines.at)
         return [
-            Section(self.phrases.say("updated_pass"), passes.forward(), f"forward@{passes.lines.number}"),
-            Section(self.phrases.say("results"), rounds(self.trace, self.phrases, self.colours), "results"),
+            Section(self.phrases.say("updated_pass"), last, f"forward@{passes.lines.number}"),
+            Section(self.phrases.say("results"), self._results(), "results"),
         ]
+
+    def _last_samples(self, at: Pass) -> tuple[Block, ...]:
+        """Every sample with the last parameters, and the loss over them."""
+        last = replace(
+            self.trace.rounds[-1], number=self.trace.steps + 1, samples=self.trace.finals, loss=self.trace.loss
+        )
+        batch = Batch(last, at, self.phrases)
+        return (*all_samples(self.trace.finals, self.graph, self.phrases), *batch.loss_alone())
+
+    def _in_letters(self) -> list[Block]:
+        return list(in_letters(self.graph, self.phrases))
+
+    def _summary(self) -> list[Block]:
+        at = Pass(self.graph, self.trace.rounds[-1].samples[0], self.data)
+        return [Section(self.phrases.say("results"), (results(at, self.phrases),), "results")]
+
+    def _results(self) -> tuple[Block, ...]:
+        return rounds(self.trace, self.phrases, self.colours)
+
+
+class _MatrixStory(_Story):
+    """The same story, tensor by tensor: no entry is told apart from its neighbours."""
+
+    def __init__(self, trace: Trace, phrases: Phrases):
+        super().__init__(trace, phrases)
+        self.tensors = Tensors(trace.graph)
+
+    def front(self) -> list[Block]:
+        note, conventional = given(self.graph, self.phrases), conventions(self.trace, self.phrases)
+        between = (*given_samples(self.graph, self.phrases), *tasks(self.graph, self.phrases))
+        told = in_matrices(note, self.graph, self.phrases), acts_on_entries(conventional, self.graph, self.phrases)
+        return [told[0], *between, told[1]]
+
+    def _passes(self, sample: Sample, number: int) -> MatrixPasses:
+        lines = MatrixLines(self.tensors, self._pass(sample, number), self.phrases, number)
+        return MatrixPasses(lines, number == 1)
+
+    def _update(self, round_: Round, passes: Passes | MatrixPasses, training: Training) -> tuple[Block, ...]:
+        assert isinstance(passes, MatrixPasses), "a page has one style"
+        if not is_plain(training, round_, self.graph.model):
+            return super()._update(round_, passes, training)
+        return passes.update(round_, training)
+
+    def _in_letters(self) -> list[Block]:
+        passes = self._passes(self.trace.rounds[0].samples[0], 1)
+        lines = [line for o in self.graph.model.objectives for line in passes.in_letters(o.key)]
+        return [Section(self.phrases.say("in_letters"), (Derivation(tuple(lines)),), "letters")] if lines else []
+
+    def _summary(self) -> list[Block]:
+        return []  # every line says its whole array already
+
+    def _results(self) -> tuple[Block, ...]:
+        return rounds(self.trace, self.phrases, {}, few=True)
+
+
+def _by_thresholds(graph: Graph) -> bool:
+    """Whether what is subtracted is not the gradient, by which symmetry is found."""
+    training = graph.model.training
+    return training is not None and training.optimizer.learns_through_thresholds
+
+
+def _told_apart(graph: Graph) -> Colours:
+    """Every entry by itself."""
+    return {key: i for i, key in enumerate(graph.symbols)}
 
 
 def _capitalised(words: Inlines) -> Inlines:
@@ -147,12 +282,13 @@ def _capitalised(words: Inlines) -> Inlines:
     return words
 
 
-def _subtitle(model: Model, phrases: Phrases) -> Inlines:
+def _subtitle(trace: Trace, phrases: Phrases) -> Inlines:
+    model = trace.graph.model
     parts: list[Inlines] = [phrases.say("worked_solution")] if model.title else []
     if model.credit:
         parts.append(phrases.say("credit", credit=model.credit))
     if model.training is not None:
-        steps = model.training.steps
+        steps = trace.steps
         parts.append(phrases.say("updates_one" if steps == 1 else "updates_many", count=steps))
     found: list[Text | Math] = []
     for i, part in enumerate(parts):
@@ -160,6 +296,13 @@ def _subtitle(model: Model, phrases: Phrases) -> Inlines:
         found += [piece for piece in part if isinstance(piece, Text | Math)]
     return tuple(found)
 
+
+_KINDS_OF_GRAPH = (
+    (("datum",), "alt_inputs"),
+    (("name",), "alt_parameters"),
+    (("formula",), "alt_circuit_units"),
+    (("result",), "alt_circuit_outputs"),
+)
 
 _SHOWN = {
     "network": (("input", "alt_inputs"), ("unit", "alt_units"), ("output", "alt_outputs")),
@@ -169,6 +312,8 @@ _SHOWN = {
 
 def _figure(diagram: Diagram, graph: Graph, phrases: Phrases) -> Figure:
     """The drawing, and in words what it shows."""
+    if diagram.view == "graph":
+        return _graph(diagram, phrases)
     net = graph.model.loss is not None or any(graph.is_argument(key) for key in graph.computed)
     what = "network" if net else "circuit"
     told: list[str] = []
@@ -176,6 +321,15 @@ def _figure(diagram: Diagram, graph: Graph, phrases: Phrases) -> Figure:
         names = [box.label.key for box in diagram.boxes if box.kind == kind and isinstance(box.label, Symbol)]
         told += [phrases.words(key, names=", ".join(names))] if names else []
     return Figure(diagram, phrases.say(f"{what}_caption"), phrases.words(f"{what}_alt", units="; ".join(told)))
+
+
+def _graph(diagram: Diagram, phrases: Phrases) -> Figure:
+    """The graph of tensors."""
+    told: list[str] = []
+    for kinds, key in _KINDS_OF_GRAPH:
+        names = [box.id for box in diagram.boxes if box.kind in kinds]
+        told += [phrases.words(key, names=", ".join(names))] if names else []
+    return Figure(diagram, phrases.say("tensors_caption"), phrases.words("circuit_alt", units="; ".join(told)))
 
 
 def _colophon(model: Model, check: Check, phrases: Phrases) -> Inlines:

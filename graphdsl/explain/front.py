@@ -8,7 +8,10 @@ from graphdsl.derive.element import expanded
 from graphdsl.derive.evaluate import evaluate
 from graphdsl.derive.shape import shape_of
 from graphdsl.document import Inlines, Item, Math, Note, Text
+from graphdsl.draws import Distribution, Scheme
 from graphdsl.explain.questions import given_instead
+from graphdsl.explain.samples import batch_symbol
+from graphdsl.explain.updating import rule_in_words
 from graphdsl.explain.worked import PRODUCT, numeral
 from graphdsl.expr import (
     ONE,
@@ -24,15 +27,22 @@ from graphdsl.expr import (
     Relation,
     Sum,
     Symbol,
+    add,
     equals,
+    negate,
+    number,
     walk,
 )
 from graphdsl.graph import Graph, entry_symbols, has_own_entries, sharing
-from graphdsl.model import Model, Quantity, is_stand_in
+from graphdsl.model import Model, Quantity, Training, is_stand_in
 from graphdsl.names import Ink
 from graphdsl.numbers import Decimal50, Num
-from graphdsl.ops import ACTIVATIONS
+from graphdsl.ops import ACTIVATIONS, SQRT
+from graphdsl.optimizers import COUNT, old
 from graphdsl.phrases import Phrases
+from graphdsl.run import over_batch
+from graphdsl.trace import Trace
+from graphdsl.update import CLIP, WEIGHT_DECAY
 
 ARGUMENT = Symbol("%z", ink=Ink("z"))
 MOST_NAMES = 16
@@ -67,7 +77,7 @@ def _data(model: Model, phrases: Phrases) -> Iterator[Item]:
     if model.letters:
         yield Item(phrases.say("letters"), _letters(model))
     for kind, one, many in (*kinds, *_FURTHER_KINDS):
-        quantities = [q for q in model.quantities if q.kind == kind and q.symbol.key not in model.letters]
+        quantities = [q for q in model.quantities if _is_named(q, kind, model)]
         if quantities:
             count = sum(len(q.value.flat) for q in quantities)
             yield Item(phrases.say(one if count == 1 else many), _values(quantities, phrases))
@@ -90,6 +100,12 @@ _FURTHER_KINDS = (
     ("param", "parameter_word", "parameters"),
     ("const", "constant_word", "constants"),
 )
+
+
+def _is_named(quantity: Quantity, kind: str, model: Model) -> bool:
+    """Whether a quantity is listed by its kind: letters have no value, and what the data say has a table."""
+    key = quantity.symbol.key
+    return quantity.kind == kind and key not in model.letters and key not in model.samples[0]
 
 
 def _values(quantities: list[Quantity], phrases: Phrases) -> Inlines:
@@ -226,13 +242,36 @@ def _objective(graph: Graph, phrases: Phrases) -> Iterator[Item]:
 def _training(model: Model, phrases: Phrases) -> Iterator[Item]:
     if model.training is None:
         return
-    for key, value in model.training.settings.items():
-        word = {"eta": "learning_rate"}.get(key, key)
-        yield Item(phrases.say(word), (Math(equals(Symbol(key), numeral(value, key, True))),))
+    training = model.training
+    settings = {
+        key: (Math(equals(Symbol(key), numeral(value, key, True))),) for key, value in training.settings.items()
+    }
+    if training.rates:
+        rates = tuple(numeral(rate, "eta", True) for rate in training.rates)
+        settings["eta"] = (Math(equals(Symbol("eta"), Array((len(rates),), rates))),)
+    if "eta" in settings:
+        yield Item(phrases.say("learning_rate"), settings.pop("eta"))
+    if training.optimizer.name != "sgd":
+        yield Item(phrases.say("optimizer"), rule_in_words(training, phrases))
+    if settings:
+        yield Item(phrases.say("options"), phrases.joined(list(settings.values())))
+    yield from _begins(training, phrases)
 
 
-def conventions(graph: Graph, phrases: Phrases) -> Note:
-    """The factor of the loss, rounding, what holds at kinks, what is shared."""
+def _begins(training: Training, phrases: Phrases) -> Iterator[Item]:
+    """The state that a training begins with, where it says so."""
+    found: list[Inlines] = [] if training.first == 1 else [(Math(equals(COUNT, number(training.first))),)]
+    for name, own in training.memory.items():
+        for key, value in own.items():
+            words = phrases.say("of_parameter", state=Math(old(name)), name=Math(Symbol(key)))
+            found.append((*words, Math(equals(old(name), numeral(value, f"{name}.{key}", True)))))
+    if found:
+        yield Item(phrases.say("state"), phrases.joined(found))
+
+
+def conventions(trace: Trace, phrases: Phrases) -> Note:
+    """The factor of the loss, rounding, what holds at kinks, what is shared, how samples become updates."""
+    graph = trace.graph
     model = graph.model
     words: list[Inlines] = []
     if model.loss is not None:
@@ -242,10 +281,14 @@ def conventions(graph: Graph, phrases: Phrases) -> Note:
     if not model.letters:
         words.append(_rounding(model, phrases))
     words += _classes(model, phrases)
+    words += _drawn(model, phrases)
     words += _kinks(graph, phrases)
     words += _shared(graph, phrases)
+    words += _samples(graph, phrases)
     if model.training is not None:
-        words.append(phrases.say("ascent" if model.training.ascent else "simultaneous"))
+        words += _learning(model.training, phrases)
+    if trace.floats:
+        words.append(phrases.say("floats", updates=trace.steps))
     return Note("conventions", (Text(phrases.words("conventions")),), tuple(Item((), w) for w in words))
 
 
@@ -257,6 +300,51 @@ def _classes(model: Model, phrases: Phrases) -> Iterator[Inlines]:
         yield phrases.say("class_target", target=Math(quantity.symbol), number=quantity.class_number, entry=Math(entry))
     if model.counts_classes and not chosen:
         yield phrases.say("classes")
+
+
+def _samples(graph: Graph, phrases: Phrases) -> Iterator[Inlines]:
+    """What a batch is, and what its loss is."""
+    model, training = graph.model, graph.model.training
+    if model.loss is None:
+        return
+    if len(model.samples) > 1:
+        size = training.batch if training else len(model.samples)
+        if size > 1:
+            loss = Math(batch_symbol(graph, range(1, size + 1)))
+            yield phrases.say(f"over_batch_{over_batch(model)}", loss=loss, error=Math(graph.symbols[model.loss.key]))
+        if training is not None:
+            kind = "full" if size == len(model.samples) else "online" if size == 1 else "mini"
+            yield phrases.say(f"batch_{kind}", size=size)
+            yield (
+                phrases.say("in_file_order")
+                if training.shuffle is None
+                else phrases.say("shuffled", seed=training.shuffle)
+            )
+    if model.penalty is not None:
+        yield phrases.say("penalty", penalty=Math(graph.symbols[model.penalty.key]))
+
+
+def _learning(training: Training, phrases: Phrases) -> Iterator[Inlines]:
+    """How gradients become updates."""
+    if training.ascent:
+        yield phrases.say("ascent")
+    elif training.sequential:
+        yield phrases.say("sequential")
+    else:
+        yield phrases.say("simultaneous")
+    if training.optimizer.learns_through_thresholds:
+        yield phrases.say("perceptron")
+    if training.gradient_over_batch != training.over_batch:
+        yield phrases.say(f"gradient_over_batch_{training.gradient_over_batch}")
+    if training.weight_decay is not None:
+        yield phrases.say("weight_decay", decay=Math(equals(WEIGHT_DECAY, numeral(training.weight_decay, "", True))))
+    for limit, key in ((training.clip_value, "clip_value"), (training.clip_norm, "clip_norm")):
+        if limit is not None:
+            yield phrases.say(key, limit=Math(equals(CLIP, numeral(limit, "", True))))
+    if training.decay is not None:
+        factor = Math(numeral(training.decay, "", True))
+        key = "decay_each" if training.decay_every == 1 else "decay_every"
+        yield phrases.say(key, factor=factor, count=training.decay_every)
 
 
 def _has_half(formula: Expr) -> bool:
@@ -281,9 +369,37 @@ def _rounding(model: Model, phrases: Phrases) -> Inlines:
     return phrases.say(f"rounding_{model.carry}{cut}", decimals=model.display.decimals)
 
 
+def _drawn(model: Model, phrases: Phrases) -> Iterator[Inlines]:
+    """How the initial values were drawn that the spec does not give."""
+    for drawn in model.drawn:
+        what = phrases.say(f"{'remaining' if drawn.rest else 'initial'}_{drawn.what}")
+        if drawn.layer is not None:
+            what = phrases.say("initial_of", what=what, layer=Math(drawn.layer))
+        fan, low, high = _law(drawn.by, phrases)
+        origin = phrases.say("drawn_seed", fan=fan, seed=drawn.seed, decimals=drawn.decimals)
+        if drawn.by.normal:
+            yield phrases.say("drawn_normal", what=what, mean=Math(low), deviation=Math(high), origin=origin)
+        else:
+            yield phrases.say("drawn_uniform", what=what, low=Math(low), high=Math(high), origin=origin)
+
+
+FAN_IN, FAN_OUT = (Symbol(f"%n_{way}", ink=Ink("n", way)) for way in ("in", "out"))
+
+
+def _law(by: Distribution | Scheme, phrases: Phrases) -> tuple[Inlines, Expr, Expr]:
+    """Where the scatter comes from, and its two numbers: the bounds, or mean and deviation."""
+    if isinstance(by, Distribution):
+        return (), numeral(by.a, PRODUCT, True), numeral(by.b, PRODUCT, True)
+    below = add(FAN_IN, FAN_OUT) if by.both else FAN_IN
+    root = Call(SQRT, (Quotient(number(by.numerator), below),))
+    names = (Math(FAN_IN), Text(phrases.words("and")), Math(FAN_OUT)) if by.both else (Math(FAN_IN),)
+    fan = phrases.say(f"drawn_fan_{'both' if by.both else 'in'}", fan=names, source=by.source)
+    return fan, ZERO if by.normal else negate(root), root
+
+
 def _kinks(graph: Graph, phrases: Phrases) -> Iterator[Inlines]:
     """The derivative that is taken where an activation has none."""
-    ties = False
+    ties = any(_takes_one(part) for node in graph.model.nodes for part in walk(node.formula))
     for call in activations(graph):
         row = call.operation
         if row.sides is None:
@@ -317,6 +433,11 @@ def _at_kink(slope: Call, place: Number) -> Relation:
     """f′(0) = 0."""
     prime = Call(slope.operation, (place,), slope.attributes)
     return equals(prime, numeral(evaluate(prime, {}, Decimal50()).item, PRODUCT))
+
+
+def _takes_one(part: Expr) -> bool:
+    """Whether a call takes the largest or smallest of an array's entries, of each of its rows or windows."""
+    return isinstance(part, Call) and part.operation.sides is not None and not part.operation.elementwise
 
 
 def _shared(graph: Graph, phrases: Phrases) -> Iterator[Inlines]:

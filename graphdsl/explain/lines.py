@@ -13,6 +13,7 @@ from graphdsl.explain.worked import Pass, Worked, definition, worked
 from graphdsl.expr import (
     MINUS_ONE,
     ONE,
+    Array,
     Expr,
     Number,
     Partial,
@@ -217,10 +218,16 @@ def _as_printed(expr: Expr) -> Expr:
 
 
 def _same_number(a: Expr, b: Expr) -> bool:
-    return isinstance(a, Number) and isinstance(b, Number) and a.value == b.value
+    match a, b:
+        case Number(), Number():
+            return a.value == b.value
+        case Array(), Array():
+            return a.shape == b.shape and all(map(_same_number, a.entries, b.entries))
+        case _:
+            return False
 
 
 def after_symbol(symbol: Symbol) -> Symbol:
     """w⁺: the parameter after its update."""
     ink = symbol.ink
-    return Symbol(f"{symbol.key}.after", (), replace(ink, sup=f"{ink.sup}+"))
+    return Symbol(f"{symbol.key}.after", symbol.shape, replace(ink, sup=f"{ink.sup}+"))

@@ -13,7 +13,7 @@ from graphdsl.derive.evaluate import evaluate
 from graphdsl.diagnostics import Diagnostic, SpecError, did_you_mean
 from graphdsl.document import Block, Derivation, Document, Inlines, Item, Line, Math, Note, Section, Text
 from graphdsl.explain.lines import Lines, Style, after_symbol, chain
-from graphdsl.explain.tables import update_line
+from graphdsl.explain.updating import update_lines
 from graphdsl.explain.worked import PRODUCT, Pass, numeral, worked
 from graphdsl.expr import ONE, Expr, Partial, Symbol, equals, symbols
 from graphdsl.graph import Graph, entry_symbols
@@ -110,41 +110,42 @@ def _unknown(name: str, known: dict[str, str], graph: Graph) -> SpecError:
     for tensor in tensors:
         if tensor.shape and canonical(tensor.key) == name:
             first, *_, last = entry_symbols(tensor)
-            return _refused(f"`{name}` has several entries", f"say which one, from `{first.key}` to `{last.key}`")
-    return _refused(f"nothing here is called `{name}`", did_you_mean(name, known))
+            return refused(f"`{name}` has several entries", f"say which one, from `{first.key}` to `{last.key}`")
+    return refused(f"nothing here is called `{name}`", did_you_mean(name, known))
 
 
 def _after(trace: Trace, name: str, key: str, count: str, step: int | None) -> Asked:
     """`w13.after`: the update of a parameter, the last one if nothing else is said; `E.after2`: a value after two updates."""
     _need_training(trace, name)
-    rounds = len(trace.rounds)
+    rounds = trace.count
     number = int(count) if count else step if step is not None else rounds
     if not 1 <= number <= rounds:
-        raise _refused(f"there is no update {number}: {_counted(rounds)}")
+        raise refused(f"there is no update {number}: {counted(rounds)}")
     if key not in trace.rounds[-1].updates:
         if key not in trace.graph.computed:
-            raise _refused(f"`{key}` is not trained, so nothing changes it")
+            raise refused(f"`{key}` is not trained, so nothing changes it")
         return Asked("value", key, "", number + 1)
     return Asked("update", key, "", number)
 
 
 def _need_training(trace: Trace, name: str) -> None:
     if trace.graph.model.training is None:
-        raise _refused(f"there is no `{name}`, for nothing is trained here")
+        raise refused(f"there is no `{name}`, for nothing is trained here")
 
 
 def _step(trace: Trace, step: int | None, values: bool = False) -> int:
     """The round that is asked for; values exist also after the last update."""
-    rounds = len(trace.rounds)
+    rounds = trace.count
     last = rounds + (values and trace.final is not None)
     number = 1 if step is None else step
     if 1 <= number <= last:
         return number
     hint = "gradients are computed before each update" if number == rounds + 1 and trace.final is not None else ""
-    raise _refused(f"there is no round {number}: {_counted(rounds)}", hint)
+    raise refused(f"there is no round {number}: {counted(rounds)}", hint)
 
 
-def _counted(rounds: int) -> str:
+def counted(rounds: int) -> str:
+    """How many rounds there are, in words."""
     return "there is only one" if rounds == 1 else f"there are {rounds}"
 
 
@@ -154,10 +155,11 @@ def _must_depend(graph: Graph, of: str, wrt: str) -> None:
 
     if of not in graph.computed or not nx.has_path(graph.entries, wrt, of):
         turned = wrt in graph.computed and nx.has_path(graph.entries, of, wrt)
-        raise _refused(f"`{of}` does not depend on `{wrt}`", f"did you mean `d{wrt}/d{of}`?" if turned else "")
+        raise refused(f"`{of}` does not depend on `{wrt}`", f"did you mean `d{wrt}/d{of}`?" if turned else "")
 
 
-def _refused(message: str, hint: str = "") -> SpecError:
+def refused(message: str, hint: str = "") -> SpecError:
+    """A question that has no answer here."""
     return SpecError([Diagnostic(message, hint=hint)])
 
 
@@ -177,9 +179,9 @@ class _Single:
     def subtitle(self) -> Inlines:
         """Round 2: ∂E/∂w₁₃"""
         what = self._what()
-        if self.asked.step > len(self.trace.rounds):
+        if self.asked.step > self.trace.count:
             return (*self.phrases.say("updated_pass"), Text(": "), *what)
-        if len(self.trace.rounds) > 1:
+        if self.trace.count > 1:
             return self.phrases.say("in_round", number=self.asked.step, part=what)
         return what
 
@@ -269,7 +271,8 @@ class _Single:
         import networkx as nx
 
         step = self.asked.step
-        if step > 1 and key in self.trace.rounds[step - 2].updates:
+        before = self.trace.round(step - 1) if step > 1 else None
+        if before is not None and key in before.updates:
             yield from _Single(self.trace, self.phrases, Asked("update", key, "", step - 1)).blocks()
             return
         below = nx.ancestors(self.graph.entries, key) | {key}
@@ -282,7 +285,7 @@ class _Single:
 
     @property
     def _round(self) -> Round:
-        return self.trace.rounds[self.asked.step - 1]
+        return _kept(self.trace, self.asked.step)
 
     def _updates(self, keys: Sequence[str]) -> Iterator[Block]:
         model = self.graph.model
@@ -291,7 +294,7 @@ class _Single:
         yield Note("given", self.phrases.say("given"), (*self._items(keys), *self._settings()))
         yield self._section("needed", [self._gradient_line(model.loss.key, key, near) for key in keys])
         at, round_ = self.lines.at, self._round
-        worked_out = [update_line(key, round_, at, model.training, symbols=True) for key in keys]
+        worked_out = [line for key in keys for line in update_lines(key, round_, at, model.training, True)]
         yield self._section("update", worked_out)
 
     def _settings(self) -> Iterator[Item]:
@@ -355,14 +358,22 @@ _KINDS: Mapping[DataKind, tuple[str, str]] = {
 def _pass(trace: Trace, asked: Asked) -> Pass:
     """The pass of a round, or the one after the last update, with the derivatives that are asked for."""
     graph = trace.graph
-    rounds = trace.rounds
-    sample = rounds[asked.step - 1].samples[0] if asked.step <= len(rounds) else trace.final
+    sample = _kept(trace, asked.step).samples[0] if asked.step <= trace.count else trace.final
     assert sample is not None, "there is a pass after the last update only where something was trained"
     if asked.of and asked.key not in sample.gradients.get(asked.of, {}):
         sample = _with_gradients(graph, sample, asked.of, asked.key)
     changed = {entry.key for q in graph.model.quantities if q.trained for entry in entry_symbols(q.symbol)}
     data = {key for key in graph.symbols if key not in graph.computed}
     return Pass(graph, sample, frozenset(data if asked.step == 1 else data - changed))
+
+
+def _kept(trace: Trace, number: int) -> Round:
+    """A round; of a long training, not every one is kept."""
+    found = trace.round(number)
+    if found is None:
+        kept = ", ".join(str(r.number) for r in trace.rounds)
+        raise refused(f"round {number} was computed and not kept", f"kept are the rounds {kept}")
+    return found
 
 
 def _with_gradients(graph: Graph, sample: Sample, of: str, key: str) -> Sample:
@@ -374,5 +385,5 @@ def _with_gradients(graph: Graph, sample: Sample, of: str, key: str) -> Sample:
     try:
         found = {k: total_derivative(graph, of, k, sample.values, Decimal50()) for k in between}
     except NumberMistake as mistake:
-        raise _refused(f"`d{of}/d{key}` has no value: {mistake.message}", mistake.hint) from None
+        raise refused(f"`d{of}/d{key}` has no value: {mistake.message}", mistake.hint) from None
     return replace(sample, gradients={**sample.gradients, of: {**found, **sample.gradients.get(of, {})}})

@@ -33,9 +33,13 @@ def colours(graph: Graph) -> Colours:
 def _first(graph: Graph) -> dict[str, object]:
     """Data by kind and value, the rest by nothing; an objective is itself."""
     found: dict[str, object] = dict.fromkeys(graph.computed, "computed")
+    training = graph.model.training
+    memory = training.memory if training else {}
     for quantity in graph.model.quantities:
-        for entry, value in zip(entry_symbols(quantity.symbol), quantity.value.flat, strict=True):
-            found[entry.key] = (quantity.kind, quantity.frozen, value.value)
+        for i, entry in enumerate(entry_symbols(quantity.symbol)):
+            values = [s.get(quantity.symbol.key, quantity.value).flat[i].value for s in graph.model.samples]
+            begins = [(name, own[entry.key].value) for name, own in memory.items() if entry.key in own]
+            found[entry.key] = (quantity.kind, quantity.frozen, *values, *begins)
     for objective in graph.model.objectives:
         found[objective.key] = objective.key
     return found

@@ -1,120 +1,103 @@
-"""Trace -> the worked update and the tables: updates of a round, all rounds, values and gradients, published numbers; no digits."""
+"""Trace -> the tables: all rounds, values and gradients, published numbers; no digits."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 
-from graphdsl.document import Block, Derivation, Inlines, Line, Math, Paragraph, Section, Table, Text
-from graphdsl.explain.lines import after_symbol, chain
+from graphdsl.document import Block, Inlines, Math, Paragraph, Section, Table, Text
 from graphdsl.explain.order import asked
+from graphdsl.explain.samples import batch_symbol, numbers_of
 from graphdsl.explain.symmetry import Colours
-from graphdsl.explain.worked import PRODUCT, Pass, numeral, worked
-from graphdsl.expr import Expr, Number, Partial, Symbol, substitute
-from graphdsl.model import Training
+from graphdsl.explain.updating import names_of, symmetric
+from graphdsl.explain.worked import PRODUCT, Pass, numeral
+from graphdsl.expr import Number, Partial, Symbol
 from graphdsl.numbers import Num
-from graphdsl.optimizers import GRADIENT, STEP, THETA, updated
+from graphdsl.optimizers import old
 from graphdsl.phrases import Phrases
-from graphdsl.trace import Round, Trace, Update, Verdict
+from graphdsl.trace import Trace, Verdict
 
 MOST_COLUMNS = 5
 """Up to so many updates, the table of rounds has a column for each; longer trainings have a row for each."""
 
-
-def update(round_: Round, at: Pass, training: Training, phrases: Phrases, colours: Colours) -> tuple[Block, ...]:
-    """One parameter's update in full, all of them in a table."""
-    loss = at.graph.model.loss
-    assert loss is not None, "a training has a loss"
-    key = next((k for k, u in round_.updates.items() if u.gradient.value), next(iter(round_.updates), None))
-    if key is None:
-        return ()
-    line = update_line(key, round_, at, training, symbols=round_.number == 1)
-    return Derivation((line,)), _update_table(round_, loss, at, training, phrases, colours)
+MOST_ROWS = 40
+"""A table of more updates leaves some out."""
 
 
-def update_line(key: str, round_: Round, at: Pass, training: Training, symbols: bool) -> Line:
-    """w⁺ = w − η · ∂E/∂w = 1 − 0.01 · 5.25 = 1 − 0.0525 = 0.9475."""
-    found = round_.updates[key]
-    loss = at.graph.model.loss
-    assert loss is not None, "a training has a loss"
-    names = at.graph.symbols
-    rule = updated(training.ascent)
-    places: dict[str, Expr] = {THETA.key: names[key], GRADIENT.key: Partial(names[loss.key], names[key])}
-    formula = substitute(substitute(rule, {STEP.key: training.optimizer.step}), places)
-    done = worked(formula, at, training.settings)
-    step = numeral(found.step, PRODUCT)
-    taken = substitute(rule, {THETA.key: at.value(key), STEP.key: step})
-    after = numeral(found.after, key)
-    members: list[Expr] = [after_symbol(names[key]), formula] if symbols else [after_symbol(names[key])]
-    return Line(chain([*members, done.expr, taken, after]), (), f"{key}.after@{round_.number}")
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """After so many updates: the loss of these samples, and every parameter."""
 
-
-def _update_table(
-    round_: Round, loss: Symbol, at: Pass, training: Training, phrases: Phrases, colours: Colours
-) -> Table:
-    names = at.graph.symbols
-    theta = Symbol(THETA.key, ink=THETA.ink)
-    gradient = Partial(loss, theta)
-    step = substitute(training.optimizer.step, {GRADIENT.key: gradient})
-    head: tuple[Inlines, ...] = (
-        phrases.say("parameter"),
-        phrases.say("before"),
-        (Math(gradient),),
-        (Math(step),),
-        phrases.say("after"),
-    )
-    rows = tuple(
-        (_names(same, names), *_update_cells(same[0], round_.updates[same[0]], at, loss.key))
-        for same in symmetric(list(round_.updates), colours)
-    )
-    return Table(head, rows, (False, True, True, True, True))
-
-
-def symmetric(keys: list[str], colours: Colours) -> list[list[str]]:
-    """The keys in rows: those that symmetry makes equal share one."""
-    rows: dict[object, list[str]] = {}
-    for key in keys:
-        rows.setdefault(colours.get(key, key), []).append(key)
-    return list(rows.values())
-
-
-def _names(keys: list[str], names: Mapping[str, Symbol]) -> Inlines:
-    """w₁, w₂"""
-    found: list[Text | Math] = []
-    for i, key in enumerate(keys):
-        found += [Text(", ")] if i else []
-        found.append(Math(names[key]))
-    return tuple(found)
-
-
-def _update_cells(key: str, found: Update, at: Pass, loss: str) -> tuple[Inlines, ...]:
-    cells: tuple[Expr, ...] = (
-        at.value(key),
-        at.gradient(loss, key),
-        numeral(found.step, PRODUCT),
-        numeral(found.after, key),
-    )
-    return tuple((Math(cell),) for cell in cells)
+    updates: int
+    values: Mapping[str, Num]
+    samples: tuple[int, ...] = ()
 
 
 def rounds(trace: Trace, phrases: Phrases, colours: Colours, few: bool = False) -> tuple[Block, ...]:
     """The error's way and every parameter, update by update; `few`: the error alone."""
     loss = trace.graph.model.loss
     assert loss is not None and trace.final is not None
-    steps = len(trace.rounds)
-    states = [trace.values_after(k) for k in range(steps + 1)]
-    keys = [loss.key] if few else [loss.key, *trace.rounds[-1].updates]
+    states = _states(trace, loss.key)
+    objective = [loss.key] if loss.key in states[0].values else []
+    keys = objective if few else [*objective, *trace.rounds[-1].updates]
+    training = trace.graph.model.training
+    whole = training is not None and training.batch == training.samples
+    short = trace.steps <= MOST_COLUMNS and len(states) == trace.steps + 1 and whole
     table = (
         _by_columns(trace, states, keys, phrases, colours)
-        if steps <= MOST_COLUMNS
-        else _by_rows(trace, states, keys, phrases)
+        if short
+        else _by_rows(trace, _thinned(states), keys, phrases)
     )
-    return Paragraph(_errors(trace, states, loss, phrases)), table
+    if not objective:
+        return (table,)
+    told = Paragraph(_errors(trace, _losses(trace, states, loss.key), loss, phrases))
+    return (told, *_stop(trace, phrases), table, *_checkpoints(trace, keys, phrases))
 
 
-def _errors(trace: Trace, states: list[Mapping[str, Num]], loss: Symbol, phrases: Phrases) -> Inlines:
-    values = [state[loss.key] for state in states]
+def _states(trace: Trace, loss: str) -> list[_Row]:
+    """What is known after so many updates, of the rounds that were kept."""
+    found: list[_Row] = []
+    for round_ in trace.rounds:
+        own = {key: update.before for key, update in round_.updates.items()}
+        losses = {} if round_.loss is None else {loss: round_.loss}
+        found.append(_Row(round_.number - 1, own | losses, tuple(numbers_of(round_))))
+    last = {} if trace.loss is None else {loss: trace.loss}
+    return [*found, _Row(trace.steps, {**trace.finals[0].values, **last})]
+
+
+def _thinned(states: list[_Row]) -> list[_Row]:
+    """The first few and then every so many, where there are a great many."""
+    if len(states) <= MOST_ROWS:
+        return states
+    stride = -(-len(states) // MOST_ROWS)
+    return [row for i, row in enumerate(states) if i < 3 or i % stride == 0 or i == len(states) - 1]
+
+
+def _losses(trace: Trace, states: list[_Row], loss: str) -> list[Num]:
+    """What the error did: batch by batch where a batch is all samples, else epoch by epoch."""
+    training = trace.graph.model.training
+    assert training is not None and trace.loss is not None
+    if training.batch == training.samples and not trace.floats:
+        return [state.values[loss] for state in states]
+    values = [epoch.loss for epoch in trace.epochs]
+    return values if training.error == "after" or trace.error is None else [*values, trace.error]
+
+
+def _stop(trace: Trace, phrases: Phrases) -> tuple[Block, ...]:
+    """Why the training ended."""
+    training = trace.graph.model.training
+    if training is None or training.stop_at is None:
+        return ()
+    limit = Math(numeral(training.stop_at, "", True))
+    if not trace.epochs or trace.epochs[-1].loss.value > training.stop_at.value:
+        return (Paragraph(phrases.say("not_stopped", limit=limit)),)
+    epoch = trace.epochs[-1]
+    return (Paragraph(phrases.say("stopped", limit=limit, epoch=epoch.number, updates=trace.steps)),)
+
+
+def _errors(trace: Trace, values: list[Num], loss: Symbol, phrases: Phrases) -> Inlines:
     shown = values if len(values) <= 6 else [*values[:3], values[-1]]
     falls = all(b.value < a.value for a, b in itertools.pairwise(values))
     numbers: list[Inlines] = [(Math(numeral(v, loss.key)),) for v in shown]
@@ -122,41 +105,74 @@ def _errors(trace: Trace, states: list[Mapping[str, Num]], loss: Symbol, phrases
     for i, item in enumerate(numbers):
         words += [Text(" → … → " if i == len(numbers) - 1 and len(shown) < len(values) else " → ")] if i else []
         words += [part for part in item if isinstance(part, Text | Math)]
-    ascent = trace.graph.model.training is not None and trace.graph.model.training.ascent
+    training = trace.graph.model.training
     stays = all(value.value == values[0].value for value in values)
-    key = "objective_rises" if ascent else "error_falls" if falls else "error_stays" if stays else "error_rises"
+    key = "error_falls" if falls else "error_stays" if stays else "error_rises"
+    if training is not None and training.ascent:
+        key = "objective_rises"
+    elif training is not None and training.batch < training.samples:
+        key += "_by_epoch"
     return phrases.say(key, chain=tuple(words))
 
 
-def _by_columns(
-    trace: Trace, states: list[Mapping[str, Num]], keys: list[str], phrases: Phrases, colours: Colours
-) -> Table:
-    names = trace.graph.symbols
-    loss = keys[0]
+def _by_columns(trace: Trace, states: list[_Row], keys: list[str], phrases: Phrases, colours: Colours) -> Table:
+    loss = trace.graph.model.loss.key if trace.graph.model.loss else ""
+    names = _named(trace, loss)
     head = [phrases.say("quantity"), phrases.say("start")]
     head += [phrases.say("after_update", number=k) for k in range(1, len(states))]
     rows = tuple(
         (
-            _names(same, names),
-            *(_cell(state[same[0]], same[0], not k and same[0] != loss) for k, state in enumerate(states)),
+            names_of(same, names),
+            *(_cell(row.values[same[0]], same[0], not k and same[0] != loss) for k, row in enumerate(states)),
         )
         for same in symmetric(keys, colours)
     )
     return Table(tuple(head), rows, (False, *(True for _ in states)))
 
 
-def _by_rows(trace: Trace, states: list[Mapping[str, Num]], keys: list[str], phrases: Phrases) -> Table:
-    names = trace.graph.symbols
-    chosen = keys[:6]
-    head = (phrases.say("updates_word"), *((Math(names[key]),) for key in chosen))
+def _named(trace: Trace, loss: str) -> dict[str, Symbol]:
+    """The names of entries; the loss of a batch has its own."""
+    return {**trace.graph.symbols, loss: batch_symbol(trace.graph, numbers_of(trace.rounds[0]))}
+
+
+def _by_rows(trace: Trace, states: list[_Row], keys: list[str], phrases: Phrases) -> Table:
+    """A row after each update; where a batch is not all of the data, it also says of which samples the loss is."""
+    training = trace.graph.model.training
+    loss = trace.graph.model.loss.key if trace.graph.model.loss else ""
+    names, chosen = _named(trace, loss), keys[:6]
+    parted = training is not None and training.batch < training.samples
+    samples = (phrases.say("sample" if training is not None and training.batch == 1 else "samples"),) if parted else ()
+    head = (phrases.say("updates_word"), *samples, *((Math(names[key]),) for key in chosen))
     rows = tuple(
         (
-            (Math(numeral(Num(Decimal(k)), PRODUCT)),),
-            *(_cell(state[key], key, not k and key != keys[0]) for key in chosen),
+            (Math(numeral(Num(Decimal(row.updates)), PRODUCT)),),
+            *((_of(row.samples, phrases),) if parted else ()),
+            *(_cell(row.values[key], key, not row.updates and key != loss) for key in chosen),
         )
-        for k, state in enumerate(states)
+        for row in states
     )
-    return Table(head, rows, (True, *(True for _ in chosen)))
+    return Table(head, rows, (True, *(False for _ in samples), *(True for _ in chosen)))
+
+
+def _of(samples: tuple[int, ...], phrases: Phrases) -> Inlines:
+    return (Text(", ".join(map(str, samples))),) if samples else phrases.say("all")
+
+
+def _checkpoints(trace: Trace, keys: list[str], phrases: Phrases) -> tuple[Block, ...]:
+    """The loss and the parameters after some epochs."""
+    if not trace.checkpoints:
+        return ()
+    names, chosen = trace.graph.symbols, keys[1:6]
+    head = (phrases.say("epoch"), phrases.say("error_of_epoch"), *((Math(names[key]),) for key in chosen))
+    rows = tuple(
+        (
+            (Math(numeral(Num(Decimal(c.epoch.number)), PRODUCT)),),
+            _cell(c.epoch.loss, keys[0], False),
+            *(_cell(c.parameters[key], key, False) for key in chosen),
+        )
+        for c in trace.checkpoints
+    )
+    return (Table(head, rows, (True, *(True for _ in head[1:])), phrases.say("checkpoints")),)
 
 
 def _cell(value: Num, key: str, given: bool) -> Inlines:
@@ -204,11 +220,21 @@ def _reference(verdict: Verdict, names: Mapping[str, Symbol], phrases: Phrases) 
     """E after 2 updates; ∂E/∂w."""
     expected = verdict.expected
     of = names[expected.of]
+    if expected.state:
+        after = phrases.say(
+            "after_updates_one" if expected.after == 1 else "after_updates_many", count=expected.after or 0
+        )
+        return (*phrases.say("of_parameter_too", state=Math(old(expected.state)), name=Math(of)), *after)
     what = Math(of if expected.wrt is None else Partial(of, names[expected.wrt]))
-    if not expected.after:
-        return (what,)
-    key = "after_updates_one" if expected.after == 1 else "after_updates_many"
-    return (what, *phrases.say(key, count=expected.after))
+    words: Inlines = (what,)
+    if expected.sample:
+        words += phrases.say("of_sample", number=expected.sample)
+    if expected.epoch:
+        words += phrases.say("of_epoch", number=expected.epoch)
+    if expected.after:
+        key = "after_updates_one" if expected.after == 1 else "after_updates_many"
+        words += phrases.say(key, count=expected.after)
+    return words
 
 
 def _verdict_row(verdict: Verdict, names: Mapping[str, Symbol], phrases: Phrases) -> tuple[Inlines, ...]:

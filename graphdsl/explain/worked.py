@@ -76,17 +76,21 @@ class Worked:
     conditions: tuple[Relation, ...] = ()
 
 
-def worked(expr: Expr, at: Pass, settings: Mapping[str, Num] | None = None) -> Worked:
-    """Names become numerals; a piecewise rule becomes the case that held, its condition kept."""
+def worked(expr: Expr, at: Pass, own: Mapping[str, Number] | None = None) -> Worked:
+    """Names become numerals; a piecewise rule becomes the case that held, its condition kept.
+
+    `own`: the numerals of names that are no entries, and of derivatives, as dE/dw.
+    """
+    numerals = own or {}
     conditions: list[Relation] = []
 
     def visit(node: Expr) -> Expr:
         match node:
             case Symbol():
-                known = (settings or {}).get(node.key)
-                return numeral(known, node.key, True) if known is not None else at.value(node.key)
+                return numerals[node.key] if node.key in numerals else at.value(node.key)
             case Partial():
-                return at.gradient(_key(node.of), _key(node.wrt))
+                of, wrt = _key(node.of), _key(node.wrt)
+                return numerals.get(f"d{of}/d{wrt}") or at.gradient(of, wrt)
             case Cases():
                 chosen, condition = held(node, at)
                 conditions.append(condition)

@@ -22,7 +22,15 @@ from graphdsl.ops.activations import (
     SOFTSIGN,
     STEP,
 )
-from graphdsl.ops.convolution import CONV2D, CONV2D_TO_IMAGE, CONV2D_TO_KERNEL
+from graphdsl.ops.convolution import (
+    CONV1D,
+    CONV1D_FILTERS,
+    CONV2D,
+    CONV2D_FILTERS,
+    CONV_TRANSPOSE1D,
+    CONV_TRANSPOSE2D,
+    transposed_shape,
+)
 from graphdsl.ops.elementwise import (
     ABS,
     COS,
@@ -59,21 +67,40 @@ from graphdsl.ops.functions import (
     SOFTMAX_ENTRY,
     TAN,
 )
+from graphdsl.ops.pooling import AVG_POOL, AVG_POOL_BACK, MAX_POOL, MAX_POOL_BACK, MAX_POOL_PICK
+from graphdsl.ops.reductions import (
+    FILL,
+    LOG_SOFTMAX,
+    LOGSUMEXP,
+    MAX_OF,
+    MAX_OF_BACK,
+    MAX_OF_PICK,
+    MEAN,
+    MIN_OF,
+    MIN_OF_BACK,
+    MIN_OF_PICK,
+    NORM,
+    SOFTMAX,
+    STD,
+    SUM,
+    VARIANCE,
+)
 from graphdsl.ops.rows import call
 from graphdsl.ops.tensor import (
+    BESIDE,
     CONCAT,
-    FILL,
-    GATHER,
+    CROP,
+    DOT,
+    FLATTEN,
     MATMUL,
     OUTER,
+    PAD,
     PLACE,
-    ROW_SUM,
-    SCALE_ROWS,
-    SCATTER_ADD,
+    RESHAPE,
     SLICE,
-    SOFTMAX,
-    SUM,
+    STACK,
     TRANSPOSE,
+    part_attributes,
 )
 
 __all__ = [
@@ -83,19 +110,27 @@ __all__ = [
     "ARCCOS",
     "ARCSIN",
     "ARCTAN",
+    "AVG_POOL",
+    "AVG_POOL_BACK",
+    "BESIDE",
     "CONCAT",
     "CONSTANTS",
+    "CONV1D",
+    "CONV1D_FILTERS",
     "CONV2D",
-    "CONV2D_TO_IMAGE",
-    "CONV2D_TO_KERNEL",
+    "CONV2D_FILTERS",
+    "CONV_TRANSPOSE1D",
+    "CONV_TRANSPOSE2D",
     "COS",
     "COSH",
+    "CROP",
+    "DOT",
     "ELU",
     "ELU_PRIME",
     "ERF",
     "EXP",
     "FILL",
-    "GATHER",
+    "FLATTEN",
     "GELU",
     "GELU_TANH",
     "HADAMARD",
@@ -110,22 +145,34 @@ __all__ = [
     "LN",
     "LN_PROBABILITY",
     "LOG",
+    "LOGSUMEXP",
+    "LOG_SOFTMAX",
     "LOG_SUM_EXP",
     "MATMUL",
     "MAX",
+    "MAX_OF",
+    "MAX_OF_BACK",
+    "MAX_OF_PICK",
+    "MAX_POOL",
+    "MAX_POOL_BACK",
+    "MAX_POOL_PICK",
+    "MEAN",
     "MIN",
+    "MIN_OF",
+    "MIN_OF_BACK",
+    "MIN_OF_PICK",
     "MISH",
+    "NORM",
     "OUTER",
+    "PAD",
     "PI",
     "PLACE",
     "POWER",
     "RELU",
     "RELU_PRIME",
+    "RESHAPE",
     "ROWS",
-    "ROW_SUM",
     "RSQRT",
-    "SCALE_ROWS",
-    "SCATTER_ADD",
     "SELU",
     "SELU_ALPHA",
     "SELU_PRIME",
@@ -142,23 +189,34 @@ __all__ = [
     "SOFTSIGN",
     "SPOKEN",
     "SQRT",
+    "STACK",
+    "STD",
     "STEP",
     "SUM",
     "TAN",
     "TANH",
+    "TENSOR_FUNCTIONS",
     "TRANSPOSE",
+    "VARIANCE",
     "call",
     "constant",
     "find",
+    "part_attributes",
+    "transposed_shape",
 ]
 
 # fmt: off
+TENSOR_FUNCTIONS = (
+    SUM, MEAN, VARIANCE, STD, NORM, LOGSUMEXP, SOFTMAX, LOG_SOFTMAX, DOT, OUTER, TRANSPOSE, CONCAT, STACK, RESHAPE,
+    FLATTEN, PAD, CROP, MAX_POOL, AVG_POOL, CONV1D, CONV2D, CONV_TRANSPOSE1D, CONV_TRANSPOSE2D,
+)
+
 SPOKEN = {
     row.name: row
     for row in (
-        EXP, LN, LOG, SQRT, RSQRT, SIN, COS, TAN, ARCSIN, ARCCOS, ARCTAN, SINH, COSH, ERF, ABS, SIGN, MAX, MIN, SUM,
-        STEP, RELU, LEAKY_RELU, ELU, SELU, GELU, GELU_TANH, SILU, MISH, SOFTPLUS, SOFTSIGN, SIGMOID, HARD_SIGMOID, TANH,
-        HARD_TANH, LINEAR,
+        EXP, LN, LOG, SQRT, RSQRT, SIN, COS, TAN, ARCSIN, ARCCOS, ARCTAN, SINH, COSH, ERF, ABS, SIGN, MAX, MIN, STEP,
+        RELU, LEAKY_RELU, ELU, SELU, GELU, GELU_TANH, SILU, MISH, SOFTPLUS, SOFTSIGN, SIGMOID, HARD_SIGMOID, TANH,
+        HARD_TANH, LINEAR, *TENSOR_FUNCTIONS,
     )
 }
 """The functions that a spec may call, by the name that it calls them by."""
@@ -173,7 +231,7 @@ ACTIVATIONS = tuple(
     row.name
     for row in (
         RELU, LEAKY_RELU, ELU, SELU, GELU, GELU_TANH, SILU, MISH, SOFTPLUS, SOFTSIGN, SIGMOID, HARD_SIGMOID, TANH,
-        HARD_TANH, STEP, SIGN, LINEAR,
+        HARD_TANH, STEP, SIGN, LINEAR, SOFTMAX, LOG_SOFTMAX,
     )
 )
 """Those whose compound argument becomes a node of its own."""
@@ -183,8 +241,9 @@ CONSTANTS = {"pi": PI, "π": PI}
 
 ROWS = (
     *SPOKEN.values(), RELU_PRIME, LEAKY_RELU_PRIME, ELU_PRIME, SELU_PRIME, HARD_SIGMOID_PRIME, HARD_TANH_PRIME, PI,
-    SELU_SCALE, SELU_ALPHA, LN_PROBABILITY, HUBER, LOG_SUM_EXP, SOFTMAX_ENTRY, POWER, HADAMARD, MATMUL, OUTER, TRANSPOSE, FILL, CONCAT, SLICE, PLACE, SOFTMAX, ROW_SUM,
-    SCALE_ROWS, GATHER, SCATTER_ADD, CONV2D, CONV2D_TO_IMAGE, CONV2D_TO_KERNEL,
+    SELU_SCALE, SELU_ALPHA, LN_PROBABILITY, HUBER, LOG_SUM_EXP, SOFTMAX_ENTRY, POWER, HADAMARD, MATMUL, FILL, BESIDE,
+    SLICE, PLACE, MAX_OF, MAX_OF_BACK, MAX_OF_PICK, MIN_OF, MIN_OF_BACK, MIN_OF_PICK, MAX_POOL_BACK, MAX_POOL_PICK,
+    AVG_POOL_BACK, CONV1D_FILTERS, CONV2D_FILTERS,
 )
 # fmt: on
 

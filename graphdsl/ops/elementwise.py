@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import TypeVar
 
@@ -23,6 +23,7 @@ from graphdsl.expr import (
     Notation,
     Number,
     Operation,
+    Option,
     Power,
     Product,
     Quotient,
@@ -30,6 +31,7 @@ from graphdsl.expr import (
     Refusal,
     Relation,
     Sides,
+    Sign,
     SuperscriptNotation,
     add,
     multiply,
@@ -84,6 +86,7 @@ def entrywise_row(
         elementwise=True,
         attributes=(*required, *values),
         source=source,
+        options=dict.fromkeys((*required, *values), Option("number")),
         defaults=values,
         kinks=None if kinks is None else lambda given: kinks({**values, **given}),
         refusal=refusal,
@@ -240,43 +243,72 @@ LINEAR: Operation = entrywise_row(
 )
 
 
-# Two arguments, entry by entry.
+# Several arguments, entry by entry. Of equal ones the first is taken.
 
 
-def _larger(a: Expr, b: Expr, first: bool) -> Expr:
-    """1 where this argument of max is taken; equal arguments: the first."""
-    return Cases(((ONE, Relation((a, b), ("≥",) if first else ("<",))),), ZERO)
+def _is_taken(args: tuple[Expr, ...], i: int, row: Operation) -> tuple[Expr, ...]:
+    """Factors that are 1 where this argument is taken: it passes those before it, and none after it passes it."""
+    passes: Sign = "<" if row is MAX else ">"
+    holds: Sign = "≥" if row is MAX else "≤"
+    before, after = args[:i], args[i + 1 :]
+    conditions: list[Relation] = []
+    if before:
+        conditions.append(Relation((_only(row, before), args[i]), (passes,)))
+    if after:
+        conditions.append(Relation((args[i], _only(row, after)), (holds,)))
+    return tuple(Cases(((ONE, condition),), ZERO) for condition in conditions)
+
+
+def _only(row: Operation, args: tuple[Expr, ...]) -> Expr:
+    return args[0] if len(args) == 1 else call(row, *args)
 
 
 def _max_pullbacks(args: tuple[Expr, ...], given: Attributes, out: Expr, upstream: Expr) -> tuple[Expr | None, ...]:
-    a, b = args
-    return multiply(upstream, _larger(a, b, True)), multiply(upstream, _larger(a, b, False))
+    return tuple(multiply(upstream, *_is_taken(args, i, MAX)) for i in range(len(args)))
 
 
 def _min_pullbacks(args: tuple[Expr, ...], given: Attributes, out: Expr, upstream: Expr) -> tuple[Expr | None, ...]:
-    a, b = args
-    taken = Relation((a, b), ("≤",)), Relation((a, b), (">",))
-    return tuple(multiply(upstream, Cases(((ONE, condition),), ZERO)) for condition in taken)
+    return tuple(multiply(upstream, *_is_taken(args, i, MIN)) for i in range(len(args)))
 
 
-def _order_sides(arithmetic: Arithmetic[N], args: tuple[Tensor[N], ...], given: Attributes) -> tuple[int, ...]:
-    return (arithmetic.compare(args[0].item, args[1].item),)
+def taken(arithmetic: Arithmetic[N], numbers: Sequence[N], pick: int) -> int:
+    """The place, from 0, of the largest number (the smallest, where `pick` is -1); of equal ones the first."""
+    found = 0
+    for place, x in enumerate(numbers):
+        if pick * arithmetic.compare(x, numbers[found]) > 0:
+            found = place
+    return found
+
+
+def taken_side(arithmetic: Arithmetic[N], numbers: Sequence[N], pick: int) -> int:
+    """Which of the numbers is taken, from 1; 0 where it is not the only one."""
+    found = taken(arithmetic, numbers, pick)
+    equal = sum(arithmetic.compare(x, numbers[found]) == 0 for x in numbers)
+    return found + 1 if equal == 1 else 0
+
+
+def _extreme_sides(pick: int) -> Sides:
+    def sides(arithmetic: Arithmetic[N], args: tuple[Tensor[N], ...], given: Attributes) -> tuple[int, ...]:
+        return (taken_side(arithmetic, [a.item for a in args], pick),)
+
+    return sides
 
 
 def _extreme(pick: int) -> Compute:
     def compute(arithmetic: Arithmetic[N], args: tuple[Tensor[N], ...], given: Attributes) -> Tensor[N]:
-        a, b = args
-        return a if pick * arithmetic.compare(a.item, b.item) >= 0 else b
+        return args[taken(arithmetic, [a.item for a in args], pick)]
 
     return compute
 
 
 MAX: Operation = Operation(
-    "max", FunctionNotation("max"), (2, 2), scalar_shape, _max_pullbacks, None, _extreme(1), None, _order_sides, True
-)
+    "max", FunctionNotation("max"), (1, None), scalar_shape, _max_pullbacks, None, _extreme(1), None,
+    _extreme_sides(1), True,
+)  # fmt: skip
 MIN: Operation = Operation(
-    "min", FunctionNotation("min"), (2, 2), scalar_shape, _min_pullbacks, None, _extreme(-1), None, _order_sides, True
-)
+    "min", FunctionNotation("min"), (1, None), scalar_shape, _min_pullbacks, None, _extreme(-1), None,
+    _extreme_sides(-1), True,
+)  # fmt: skip
 
 
 def _power_pullbacks(args: tuple[Expr, ...], given: Attributes, out: Expr, upstream: Expr) -> tuple[Expr | None, ...]:

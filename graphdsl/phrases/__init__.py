@@ -35,6 +35,14 @@ class Phrases:
                 found += _inlines(places[piece])
         return tuple(found)
 
+    def joined(self, items: list[Inlines]) -> Inlines:
+        """a; b; c."""
+        found: list[Inline] = []
+        for i, item in enumerate(items):
+            found += [Text(self.table["between_values"])] if i else []
+            found += item
+        return tuple(found)
+
     def listed(self, items: list[Inlines]) -> Inlines:
         """a, b and c."""
         found: list[Inline] = []

@@ -107,6 +107,7 @@ class Printer(ABC):
     dot = f" {DOT} "
     beside = ""
     comma = ", "
+    semicolon = "; "
 
     def formula(self, expr: Expr) -> str:
         """An expression in its place, outside of any brackets."""
@@ -148,7 +149,7 @@ class Printer(ABC):
             case Cases():
                 return self.cases(tuple(self._branches(expr)))
             case Array():
-                return Piece(self.array([self.formula(entry) for entry in expr.entries], expr.shape), ATOM)
+                return Piece(self.written_array(self.entries(expr), expr.shape), ATOM)
             case Partial():
                 return self.partial(expr)
             case Relation():
@@ -164,12 +165,38 @@ class Printer(ABC):
             else:
                 yield (self.minus if negative else "") + text
 
+    def links(self, expr: Expr) -> Iterator[str]:
+        """The parts of a formula between which a row may end, each after the first behind its sign."""
+        match expr:
+            case Sum():
+                yield from self.terms(expr)
+            case Product((*before, Call() as last)) if isinstance(last.operation.notation, InfixNotation):
+                first, *rest = self.links(last)
+                yield self.dot.join([*(self.within(f, PRODUCT) for f in before), first])
+                yield from rest
+            case Call() if isinstance(expr.operation.notation, InfixNotation):
+                yield from self._links_of_infix(expr, expr.operation.notation)
+            case _:
+                yield self.formula(expr)
+
+    def _links_of_infix(self, call: Call, notation: InfixNotation) -> Iterator[str]:
+        first, *rest = call.arguments
+        if isinstance(first, Call) and first.operation is call.operation:
+            yield from self.links(first)
+        else:
+            yield self.within(first, _least(first, notation.sign, notation.precedence))
+        for argument in rest:
+            least = _least(argument, notation.sign, notation.precedence + 1)
+            yield self.operator(notation.sign) + self.within(argument, least)
+
     def product(self, product: Product) -> Piece:
         if self.juxtaposes(product.factors):
             first, *rest = product.factors
             lead = self.within(first, SLASHED if _is_numeral(first) else POWER)
             return Piece(self.beside.join([lead, *(self.within(f, POWER) for f in rest)]), JUXTAPOSED)
-        return Piece(self.dot.join(self.within(f, PRODUCT) for f in product.factors), PRODUCT)
+        *before, last = product.factors
+        strength = BIG if _is_big(last) else PRODUCT
+        return Piece(self.dot.join([*(self.within(f, PRODUCT) for f in before), self.within(last, strength)]), strength)
 
     def juxtaposes(self, factors: tuple[Expr, ...]) -> bool:
         """Whether a product needs no dots: a numeral before one bracket, or before names of one letter."""
@@ -217,6 +244,17 @@ class Printer(ABC):
     def _subscripts(self, index: Iterable[Expr]) -> tuple[str, ...]:
         return tuple(self.formula(i) for i in index)
 
+    def entries(self, array: Array) -> list[str]:
+        """The entries of an array; the numerals of a column are padded so that their decimal marks meet."""
+        columns = array.shape[-1] if len(array.shape) > 1 else 1
+        printed = [self.formula(entry) for entry in array.entries]
+        for first in range(columns):
+            around = _around_mark(array.entries[first::columns])
+            left, right = (max((pair[side] for pair in around), default=0.0) for side in (0, 1))
+            for place, (before, after) in zip(range(first, len(printed), columns), around, strict=False):
+                printed[place] = self.pad(left - before) + printed[place] + self.pad(right - after)
+        return printed
+
     def partial(self, partial: Partial) -> Piece:
         above, below = (PARTIAL + self._differential(x) for x in (partial.of, partial.wrt))
         text, strength = self.ratio(above, below)
@@ -228,6 +266,14 @@ class Printer(ABC):
     def relation(self, chain: Relation) -> str:
         first = self.formula(chain.members[0])
         return first + "".join(self.operator(sign) + self.formula(m) for sign, m in self.members(chain))
+
+    def written_array(self, entries: list[str], shape: tuple[int, ...]) -> str:
+        """A vector or a matrix; of more axes, the arrays within one after the other."""
+        if len(shape) < 3:
+            return self.array(entries, shape)
+        step = len(entries) // shape[0]
+        parts = (self.written_array(entries[i : i + step], shape[1:]) for i in range(0, len(entries), step))
+        return self.fences("[", "]", self.comma.join(parts))
 
     def _branches(self, cases: Cases) -> Iterator[tuple[str, str]]:
         """Value and condition; the last branch says what remains, or nothing."""
@@ -246,25 +292,41 @@ class Printer(ABC):
                 return Piece(self.function(name, primes, "", self._listed(arguments)), ATOM)
             case SubscriptedNotation(name, attribute):
                 subscript = spelled(dict(call.attributes).get(attribute, ""))
+                if not name:
+                    return self.part(arguments[0], self.words(subscript))
                 return Piece(self.function(name, 0, subscript, self._listed(arguments)), ATOM)
             case PrefixNotation(sign, precedence):
                 return Piece(self.sign(sign) + self.within(arguments[0], precedence), precedence)
             case InfixNotation(sign, precedence):
                 first, *rest = arguments
-                after = "".join(self.operator(sign) + self.within(a, precedence + 1) for a in rest)
-                return Piece(self.within(first, precedence) + after, precedence)
+                after = "".join(self.operator(sign) + self.within(a, _least(a, sign, precedence + 1)) for a in rest)
+                return Piece(self.within(first, _least(first, sign, precedence)) + after, precedence)
             case FractionNotation():
                 return self.quotient(*arguments)
             case RadicalNotation():
                 return Piece(self.radical(arguments[0]), POWER)
-            case FencesNotation(left, right):
-                return Piece(self.fences(left, right, self._listed(arguments)), ATOM)
+            case FencesNotation(left, right, separator, attribute):
+                between = self.comma if separator == "," else self.semicolon
+                fenced = self.fences(left, right, between.join(self.formula(a) for a in arguments))
+                return Piece(self._marked_by(fenced, call, attribute), ATOM)
             case SuperscriptNotation():
                 return Piece(self._superscripted(call.operation.notation, arguments), POWER)
-            case BigOperatorNotation(sign):
-                return Piece(f"{self.sign(sign)} {self.within(arguments[0], PRODUCT)}", BIG)
+            case BigOperatorNotation(sign, attribute):
+                large = self._marked_by(self.sign(sign), call, attribute)
+                return Piece(f"{large} {self.within(arguments[0], PRODUCT)}", BIG)
             case unknown:
                 assert_never(unknown)
+
+    def part(self, of: Expr, which: str) -> Piece:
+        """A part of an array: which one joins the subscript of its name."""
+        if isinstance(of, Symbol):
+            return Piece(self.name(of.ink, (which,)), POWER if of.ink.sup else ATOM)
+        return Piece(self.entry(self.within(of, ATOM), (which,)), ATOM)
+
+    def _marked_by(self, text: str, call: Call, attribute: str) -> str:
+        """With an attribute of the call as a subscript, if it is set."""
+        value = dict(call.attributes).get(attribute)
+        return text if value is None else self.entry(text.strip(), (self.words(str(value)),))
 
     def _superscripted(self, notation: SuperscriptNotation, arguments: tuple[Expr, ...]) -> str:
         """The argument with a mark, a constant raised to it, or, with neither, the first raised to the second."""
@@ -291,6 +353,10 @@ class Printer(ABC):
 
     @abstractmethod
     def entry(self, of: str, index: tuple[str, ...]) -> str: ...
+
+    @abstractmethod
+    def words(self, text: str) -> str:
+        """Digits, letters and words as they stand in a subscript."""
 
     @abstractmethod
     def ratio(self, above: str, below: str) -> Piece: ...
@@ -327,6 +393,10 @@ class Printer(ABC):
     @abstractmethod
     def array(self, entries: list[str], shape: tuple[int, ...]) -> str: ...
 
+    def pad(self, ems: float) -> str:
+        """Room beside a numeral; a format of single characters has none."""
+        return ""
+
     @abstractmethod
     def operator(self, sign: str) -> str:
         """A sign between two parts, with its space."""
@@ -334,6 +404,39 @@ class Printer(ABC):
     @abstractmethod
     def sign(self, sign: str) -> str:
         """A sign before its argument."""
+
+
+_DIGIT, _MINUS, _MARK = 0.5, 0.778, 0.278
+"""The widths of what a numeral consists of, in ems."""
+
+
+def _around_mark(column: Iterable[Expr]) -> list[tuple[float, float]]:
+    """How much room each numeral of a column takes before its decimal mark and from there on; nothing where some are none."""
+    found = []
+    for entry in column:
+        digits = written(entry.value) if isinstance(entry, Number) else None
+        if digits is None or digits.exponent is not None:
+            return []
+        whole, _, decimals = digits.mantissa.partition(".")
+        after = _MARK + _DIGIT * len(decimals) if decimals else 0.0
+        found.append((_MINUS * digits.negative + _DIGIT * len(whole), after))
+    return found
+
+
+def _is_big(expr: Expr) -> bool:
+    """Whether a sign of a sum stands before an expression: it needs no brackets behind everything else."""
+    return isinstance(expr, IndexedSum) or (
+        isinstance(expr, Call) and isinstance(expr.operation.notation, BigOperatorNotation)
+    )
+
+
+def _least(argument: Expr, sign: str, precedence: int) -> int:
+    """How much an argument of an infix sign has to hold: more where it is a call of another sign, as in (A B) ⊙ C, or a
+    slashed quotient beside a factor without a sign."""
+    notation = argument.operation.notation if isinstance(argument, Call) else None
+    if isinstance(argument, Quotient) and not sign:
+        return JUXTAPOSED
+    return precedence + (isinstance(notation, InfixNotation) and notation.sign != sign)
 
 
 def _is_numeral(expr: Expr) -> bool:

@@ -167,6 +167,9 @@ def _member(sign: str, member: Expr, printer: MathMLPrinter, columns: int) -> It
 
 def _pieces(expr: Expr, printer: MathMLPrinter, columns: int) -> Iterator[tuple[str, str]]:
     """A formula as it is spoken and printed: a long sum in its terms, a long product in its factors."""
+    if columns > LONGEST_BOUND and not isinstance(expr, Sum) and len(list(printer.links(expr))) > 1:
+        yield from zip(text.PRINTER.links(expr), printer.links(expr), strict=True)
+        return
     if not isinstance(expr, Sum | Product) or columns <= LONGEST_BOUND:
         yield text.formula(expr), printer.formula(expr)
         return

@@ -32,35 +32,65 @@ def write(trace: Trace, check: Check) -> str:
             "rounding": model.display.rounding,
             "arithmetic": Decimal50.name,
         },
-        "training": None if model.training is None else _training(model.training),
+        "training": None if model.training is None else _training(model.training, trace),
         "steps": [_step(round_, trace) for round_ in trace.rounds],
-        "final": None if trace.final is None else _final(trace.final, model),
+        "final": None if trace.final is None else _final(trace, model),
         "check": _check(check),
     }
     return json.dumps(whole, ensure_ascii=False, indent=2) + "\n"
 
 
-def _training(training: Training) -> Json:
-    """Of one sample, a batch is the sample and an epoch is a step."""
-    settings = _numbers(training.settings)
-    return {"optimizer": training.optimizer.name, **settings, "batch": 1, "over_batch": "mean"}
+def _training(training: Training, trace: Trace) -> Json:
+    """The rule and its options; the rest of what was asked for, where it is not what is usual."""
+    found: Json = {"optimizer": training.optimizer.name, **_numbers(training.settings)}
+    if training.rates:
+        found["eta"] = [plain(rate.value) for rate in training.rates]
+    found |= {"batch": training.batch, "over_batch": training.over_batch}
+    found |= {name: value for name, (value, usual) in _asked(training).items() if value != usual}
+    if trace.stopped:
+        found["stopped_after"] = trace.steps
+    if trace.floats:
+        found["arithmetic"] = "float64 between the steps that are listed"
+    if training.samples > 1:
+        found["epochs"] = [{"epoch": e.number, "step": e.step, "loss": plain(e.loss.value)} for e in trace.epochs]
+    if trace.checkpoints:
+        found["checkpoints"] = [
+            {"epoch": c.epoch.number, "loss": plain(c.epoch.loss.value), "parameters": _numbers(c.parameters)}
+            for c in trace.checkpoints
+        ]
+    return found
+
+
+def _asked(training: Training) -> dict[str, tuple[object, object]]:
+    """What a training may say besides, with what it says if it says nothing."""
+    numbers = ("decay", "weight_decay", "clip_value", "clip_norm", "stop_at")
+    said = {name: getattr(training, name) for name in numbers}
+    return {
+        "gradient_over_batch": (training.gradient_over_batch, training.over_batch),
+        "shuffle": (training.shuffle, None),
+        "order": ("sequential" if training.sequential else "simultaneous", "simultaneous"),
+        **{name: (None if value is None else plain(value.value), None) for name, value in said.items()},
+        "decay_every": (training.decay_every, 1),
+        "error": (training.error, "before"),
+        "t": (training.first, 1),
+    }
 
 
 def _step(round_: Round, trace: Trace) -> Json:
-    training = trace.graph.model.training
     step: Json = {
         "step": round_.number,
-        "epoch": round_.number,
-        "samples": [_sample(i, sample, trace) for i, sample in enumerate(round_.samples, 1)],
+        "epoch": round_.epoch,
+        "samples": [_sample(sample, trace) for sample in round_.samples],
         "loss": None if round_.loss is None else plain(round_.loss.value),
         "gradients": _numbers(round_.gradients),
     }
-    if training is not None and training.ascent:  # what is subtracted is not the gradient here
-        step["directions"] = {key: plain(-number.value) for key, number in round_.gradients.items()}
+    directions = {key: update.direction for key, update in round_.updates.items()}
+    if any(directions[key].value != round_.gradients[key].value for key in directions):
+        step["directions"] = _numbers(directions)
     return step | {"updates": {key: _update(update) for key, update in round_.updates.items()}}
 
 
-def _sample(number: int, sample: Sample, trace: Trace) -> Json:
+def _sample(sample: Sample, trace: Trace) -> Json:
     """Its gradients are of its own loss, by objective, for all that is no target and, if some are chosen, for those."""
     hidden = _not_differentiated(trace)
     objectives = list(sample.gradients)
@@ -69,7 +99,7 @@ def _sample(number: int, sample: Sample, trace: Trace) -> Json:
         for objective, by_entry in sample.contributions.items()
     }
     found: Json = {
-        "sample": number,
+        "sample": sample.number,
         "values": _numbers(sample.values),
         "gradients": {
             objective: _numbers({k: gradients[k] for k in sample.values if k in gradients and k not in hidden})
@@ -78,6 +108,8 @@ def _sample(number: int, sample: Sample, trace: Trace) -> Json:
         "local": {f"{a}/{b}": plain(local.value) for (a, b), local in sample.local.items() if b not in hidden},
         "contributions": shares.get(objectives[0], {}) if objectives else {},
     }
+    if sample.directions:
+        found["directions"] = _numbers({k: v for k, v in sample.directions.items() if k not in hidden})
     if len(objectives) > 1:
         found["contributions_of"] = {objective: shares.get(objective, {}) for objective in objectives[1:]}
     return found
@@ -91,16 +123,17 @@ def _not_differentiated(trace: Trace) -> set[str]:
 
 
 def _update(update: Update) -> Json:
-    """`state` is what the optimizer remembers; plain gradient descent remembers nothing."""
+    """`state` is what the rule assigned on the way, so also what it remembers; plain gradient descent has none."""
     before, gradient, after = (plain(n.value) for n in (update.before, update.gradient, update.after))
-    return {"before": before, "gradient": gradient, "after": after, "state": {}}
+    return {"before": before, "gradient": gradient, "after": after, "state": _numbers(update.state)}
 
 
-def _final(sample: Sample, model: Model) -> Json:
+def _final(trace: Trace, model: Model) -> Json:
+    values = trace.finals[0].values
     return {
-        "parameters": _numbers({key: sample.values[key] for key in _parameters(model)}),
-        "samples": [{"sample": 1, "values": _numbers(sample.values)}],
-        "loss": None if model.loss is None else plain(sample.values[model.loss.key].value),
+        "parameters": _numbers({key: values[key] for key in _parameters(model)}),
+        "samples": [{"sample": sample.number, "values": _numbers(sample.values)} for sample in trace.finals],
+        "loss": None if trace.loss is None else plain(trace.loss.value),
     }
 
 

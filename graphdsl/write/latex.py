@@ -441,9 +441,9 @@ class _Chain(NamedTuple):
 
 
 def _pieces(member: Member, printer: TexPrinter, room: float) -> Iterator[Cell]:
-    """The terms of a long sum, and the factors of a long term, each behind its sign."""
-    terms = list(printer.terms(member.expr)) if isinstance(member.expr, Sum) else [printer.formula(member.expr)]
-    parts = member.expr.terms if isinstance(member.expr, Sum) else (member.expr,)
+    """The terms of a long sum, the parts of a long product of arrays, and the factors of a long term, each behind its sign."""
+    terms = list(printer.links(member.expr))
+    parts = member.expr.terms if isinstance(member.expr, Sum) else (member.expr,) * len(terms)
     for i, (source, term) in enumerate(zip(terms, parts, strict=True)):
         printed = f"{member.sign} {source}" if i == 0 else source.strip()
         if width(printed, True) <= room or not _has_dots(term, printer):
@@ -454,6 +454,8 @@ def _pieces(member: Member, printer: TexPrinter, room: float) -> Iterator[Cell]:
 
 
 def _has_dots(term: Expr, printer: TexPrinter) -> bool:
+    if len(list(printer.links(term))) > 1:
+        return False
     return isinstance(term, Product) and not printer.juxtaposes(term.factors)
 
 

@@ -27,7 +27,7 @@ from graphdsl.document import (
     Table,
     Text,
 )
-from graphdsl.expr import Expr, Number, Sum
+from graphdsl.expr import Expr, Number
 from graphdsl.names import Ink
 from graphdsl.numbers import written
 from graphdsl.write import text
@@ -345,12 +345,12 @@ def _filled(long: bool, members: list[list[Piece]], room: int) -> Iterator[list[
 
 
 def _member(sign: str, member: Expr, printer: TexPrinter, room: int) -> Iterator[Piece]:
-    """A member behind its sign in one piece; of a sum too long for a row, each term."""
+    """A member behind its sign in one piece; of one too long for a row, each of its parts."""
     before = printer.operator(sign).strip()
     whole = text.width(f"{sign} {text.formula(member)}")
-    if whole <= room or not isinstance(member, Sum):
+    if whole <= room:
         yield Piece(f"{before} {printer.formula(member)}", whole)
         return
-    plain, printed = text.PRINTER.terms(member), printer.terms(member)
+    plain, printed = text.PRINTER.links(member), printer.links(member)
     yield Piece(f"{before} {next(printed)}", text.width(next(plain)) + 2)
     yield from (Piece(term.strip(), text.width(p), r"\quad {} ") for p, term in zip(plain, printed, strict=True))

@@ -29,6 +29,7 @@ class MathMLPrinter(Printer):
     dot = "<mo>·</mo>"
     beside = f"<mo>{INVISIBLE_TIMES}</mo>"
     comma = "<mo>,</mo>"
+    semicolon = "<mo>;</mo>"
 
     def brackets(self, text: str) -> str:
         return self.fences("(", ")", text)
@@ -65,6 +66,9 @@ class MathMLPrinter(Printer):
 
     def entry(self, of: str, index: tuple[str, ...]) -> str:
         return _scripted(row(of), self._index(index), "")
+
+    def words(self, text: str) -> str:
+        return _runs(text)
 
     def partial(self, partial: Partial) -> Piece:
         above, below = (_ROUND_D + self._differential(x) for x in (partial.of, partial.wrt))
@@ -120,6 +124,9 @@ class MathMLPrinter(Printer):
         columns = max(shape[-1], 1) if len(shape) > 1 else 1
         rows = "".join(_line(*entries[i : i + columns]) for i in range(0, len(entries), columns))
         return self.fences("[", "]", f"<mtable>{rows}</mtable>")
+
+    def pad(self, ems: float) -> str:
+        return f'<mspace width="{ems:.3f}em"></mspace>' if ems else ""
 
     def operator(self, sign: str) -> str:
         sign = "−" if sign == self.minus else _SIGNS.get(sign, sign)

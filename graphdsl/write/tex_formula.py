@@ -57,6 +57,9 @@ class TexPrinter(Printer):
     def entry(self, of: str, index: tuple[str, ...]) -> str:
         return f"{{{of}}}{_attached('_', ', '.join(index))}"
 
+    def words(self, text: str) -> str:
+        return _runs(text)
+
     def partial(self, partial: Partial) -> Piece:
         above, below = (
             rf"\partial {self.within(x, POWER if isinstance(x, Symbol | Element) else ATOM)}"
@@ -113,6 +116,9 @@ class TexPrinter(Printer):
         if columns > MOST_COLUMNS:
             return rf"\left[\begin{{array}}{{{'c' * columns}}} {rows} \end{{array}}\right]"
         return rf"\begin{{bmatrix}} {rows} \end{{bmatrix}}"
+
+    def pad(self, ems: float) -> str:
+        return rf"\mkern{round(18 * ems)}mu " if ems else ""
 
     def operator(self, sign: str) -> str:
         return f" {sign_of(sign)} " if sign else " "

@@ -123,12 +123,22 @@ class _Scale:
                 return self.matrix()
             case "lvert" | "rvert":
                 return 0.278
+            case "mkern":
+                return self.kern()
             case "hspace" | "resizebox":
                 self.argument(False, False)
                 return 0.0
             case _ if name in _ACCENTS:
                 return self.argument(mathematics, slanted)
         return self.named(f"\\{name}", mathematics)
+
+    def kern(self) -> float:
+        """A length in mu, of which eighteen are an em."""
+        digits = ""
+        while self.peek().isdigit():
+            digits += self.take()
+        self.take(), self.take()
+        return int(digits or "0") / 18
 
     def named(self, command: str, mathematics: bool) -> float:
         if self.peek() == "{" and not mathematics:

@@ -68,6 +68,9 @@ class TextPrinter(Printer):
     def entry(self, of: str, index: tuple[str, ...]) -> str:
         return f"{of}{_lowered(index)}"
 
+    def words(self, text: str) -> str:
+        return visible(text)
+
     def ratio(self, above: str, below: str) -> Piece:
         return Piece(f"{above}/{below}", SLASHED)
 
@@ -105,6 +108,9 @@ class TextPrinter(Printer):
         return Piece(f"{{ {'; '.join(', '.join(filter(None, b)) for b in branches)} }}", ATOM)
 
     def array(self, entries: list[str], shape: tuple[int, ...]) -> str:
+        """[a, b; c, d]; a vector is [a, b], for what stands in a column, and a matrix of one row [a, b]ᵀ."""
+        if len(shape) > 1 and shape[0] == 1 and shape[1] > 1:
+            return f"[{', '.join(entries)}]{_raised('T')}"
         columns = shape[-1] if len(shape) > 1 else len(entries)
         rows = (entries[i : i + columns] for i in range(0, len(entries), max(columns, 1)))
         return f"[{'; '.join(', '.join(row) for row in rows)}]"
@@ -294,12 +300,41 @@ def _member(sign: str, member: Expr, room: int) -> Iterator[str]:
 
 
 def _factors(row: str, room: int) -> list[str]:
-    """A row of a formula in as many as it needs: broken before its dots, or, where that is not enough, at any space."""
+    """A row of a formula in as many as it needs: broken before its dots, or, where that is not enough, at any space.
+
+    An array that fits into a row stays in one; a larger one has a row for each of its own.
+    """
     if width(row) <= room:
         return [row]
-    factors = re.split(rf" (?={DOT} )", row)
-    pieces = factors if max(map(width, factors)) <= room else row.split(" ")
-    return _rows(pieces, room)
+    factors = re.split(rf" (?={DOT} )", _bound_arrays(row, "([", ")]") if "[" in row else row)
+    if max(map(width, factors)) <= room:
+        return _rows(factors, room)
+    pieces = re.findall(r"(?:[+−⊙∗·∑] )*[^ ]+", _bound_arrays(row))
+    if max(map(width, pieces)) <= room:
+        return _rows(pieces, room)
+    return [line for piece in pieces for line in _stacked(piece.replace(_BOUND, " "), room)]
+
+
+def _bound_arrays(row: str, opening: str = "[", closing: str = "]") -> str:
+    """The row with its arrays kept whole, or whatever stands in brackets."""
+    depth, found = 0, []
+    for c in row:
+        depth += (c in opening) - (c in closing)
+        found.append(_BOUND if c == " " and depth else c)
+    return "".join(found)
+
+
+def _stacked(piece: str, room: int) -> list[str]:
+    """A piece in one row, or an array in it row by row, its columns under each other."""
+    match = re.fullmatch(r"(.*?\[)([^\[\]]*;[^\[\]]*)(\].*)", piece)
+    if width(piece) <= room or match is None:
+        return _rows(piece.split(" "), room)
+    before, inside, after = match.groups()
+    cells = [row.split(", ") for row in inside.split("; ")]
+    columns = [max(map(width, column)) for column in zip(*cells, strict=True)]
+    rows = [", ".join(right(cell, w) for cell, w in zip(row, columns, strict=True)) for row in cells]
+    lines = [f"{before}{rows[0]};", *(f"{' ' * width(before)}{row};" for row in rows[1:])]
+    return [*lines[:-1], lines[-1].removesuffix(";") + after]
 
 
 def _chain_rows(members: list[Rows], room: int) -> Iterator[str]:

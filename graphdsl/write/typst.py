@@ -62,6 +62,7 @@ class TypstPrinter(Printer):
 
     dot = " dot.op "
     beside = " "
+    semicolon = " \\; "
 
     def brackets(self, text: str) -> str:
         return f"({text})"
@@ -89,6 +90,9 @@ class TypstPrinter(Printer):
 
     def entry(self, of: str, index: tuple[str, ...]) -> str:
         return of + _attached("_", ", ".join(index))
+
+    def words(self, text: str) -> str:
+        return _runs(text)
 
     def quotient(self, numerator: Expr, denominator: Expr) -> Piece:
         fraction = f"frac({self.formula(numerator)}, {self.formula(denominator)})"
@@ -129,7 +133,10 @@ class TypstPrinter(Printer):
         if len(shape) < 2:
             return f'vec(delim: "[", {", ".join(entries)})'
         rows = (entries[i : i + shape[-1]] for i in range(0, len(entries), max(shape[-1], 1)))
-        return f'mat(delim: "[", {"; ".join(", ".join(row) for row in rows)})'
+        return f'mat(delim: "[", column-gap: #0.8em, {"; ".join(", ".join(row) for row in rows)})'
+
+    def pad(self, ems: float) -> str:
+        return f"#h({ems:.3f}em);" if ems else ""
 
     def operator(self, sign: str) -> str:
         return f" {_sign(sign)} "
@@ -370,16 +377,19 @@ def _display(alt: str, source: str) -> Source:
 
 
 def _member(sign: str, member: Expr, printer: TypstPrinter) -> Iterator[Source]:
-    """A member behind its sign in one piece, and, of a long sum, its terms too, for where it needs several rows."""
+    """A member behind its sign in one piece, and, of a long one, its parts too, for where it needs several rows."""
     alt = f"{sign} {text.formula(member)}"
     yield _display(alt, f"{_sign(sign)} {printer.formula(member)}")
-    if not isinstance(member, Sum) or text.width(alt) <= LONGEST_WHOLE:
+    if text.width(alt) <= LONGEST_WHOLE:
         return
-    first, *terms = zip(text.PRINTER.terms(member), printer.terms(member), strict=True)
+    first, *parts = zip(text.PRINTER.links(member), printer.links(member), strict=True)
+    if not parts:
+        return
     yield _display(f"{sign} {first[0]}", f"{_sign(sign)} {first[1]}")
-    for spoken, printed in terms:
+    for spoken, printed in parts:
         mark, _, rest = printed.strip().partition(" ")
-        yield _display(spoken.strip(), f"{mark} med {rest}")
+        goes_on = isinstance(member, Sum) or mark == "⊙"
+        yield _display(spoken.strip(), f"{mark} med {rest}" if goes_on else printed.strip())
 
 
 def _table(table: Table) -> View:

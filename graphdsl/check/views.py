@@ -1,0 +1,76 @@
+"""`report { tangents = [x1]; nudges = [b = 0.001] }` -> the entries that are meant; judges names and numbers, computes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from graphdsl.check.resolve import Resolver
+from graphdsl.check.scope import Scope
+from graphdsl.check.settings import keys_of
+from graphdsl.expr import Array, Element, Expr, Relation, Symbol
+from graphdsl.syntax import Quoted, Setting
+
+MOST_TANGENTS = 12
+"""So many entries may have a forward mode of their own on the page."""
+
+
+def tangents(report: Mapping[str, Setting], scope: Scope, resolver: Resolver) -> tuple[str, ...]:
+    """The data whose forward mode is shown, entry by entry."""
+    setting = report.get("tangents")
+    found: list[str] = []
+    for entry in _entries(setting):
+        if not isinstance(entry, Symbol | Element):
+            _refuse(setting, scope, "`tangents` lists inputs or parameters", "for example tangents = [x1, x2]")
+            return ()
+        found += _data(entry, scope, resolver)
+    if len(found) > MOST_TANGENTS:
+        _refuse(
+            setting, scope, f"`tangents` would show {len(found)} forward modes", f"at most {MOST_TANGENTS} are shown"
+        )
+    return tuple(dict.fromkeys(found))
+
+
+def nudges(report: Mapping[str, Setting], scope: Scope, resolver: Resolver) -> dict[str, Decimal]:
+    """By how much each entry is nudged."""
+    setting = report.get("nudges")
+    found: dict[str, Decimal] = {}
+    for entry in _entries(setting):
+        match entry:
+            case Relation(members=(Symbol() | Element() as name, value)):
+                change = resolver.single(value)
+                keys = _data(name, scope, resolver)
+                if change is not None and not change.value:
+                    scope.reporter.error("a nudge is not 0", value.span)
+                elif change is not None and len(keys) > 1:
+                    scope.reporter.error(
+                        "one number is nudged at a time", name.span, hint=f"name an entry, as in {keys[0]}"
+                    )
+                elif change is not None:
+                    found |= dict.fromkeys(keys, change.value)
+            case _:
+                _refuse(setting, scope, "`nudges` says by how much", "for example nudges = [b = 0.001]")
+                return {}
+    return found
+
+
+def _entries(setting: Setting | None) -> tuple[Expr, ...]:
+    if setting is None or isinstance(setting.value, Quoted):
+        return ()
+    return setting.value.entries if isinstance(setting.value, Array) else (setting.value,)
+
+
+def _refuse(setting: Setting | None, scope: Scope, message: str, hint: str) -> None:
+    assert setting is not None, "what is refused was said"
+    scope.reporter.error(message, setting.span, hint=hint)
+
+
+def _data(name: Expr, scope: Scope, resolver: Resolver) -> list[str]:
+    typed = resolver.resolve(name)
+    if typed is None:
+        return []
+    base = typed.expr.of if isinstance(typed.expr, Element) else typed.expr
+    if not isinstance(base, Symbol) or base.key not in scope.data:
+        scope.reporter.error("only an input, a parameter or a constant moves by itself", name.span)
+        return []
+    return keys_of(typed.expr)

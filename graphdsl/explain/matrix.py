@@ -1,0 +1,333 @@
+"""A pass -> the blocks of a page in matrices: values, gradients and updates, each tensor in one line; chooses no digits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from graphdsl.adjoint import finished, gradients, tidied, with_sums
+from graphdsl.derive.evaluate import evaluate
+from graphdsl.derive.shape import shape_of
+from graphdsl.document import Block, Derivation, Inlines, Item, Line, Math, Note, Paragraph
+from graphdsl.explain.lines import after_symbol, chain
+from graphdsl.explain.order import asked
+from graphdsl.explain.tensors import Arrays, shown
+from graphdsl.explain.worked import Pass, numeral
+from graphdsl.expr import (
+    ONE,
+    ZERO,
+    Array,
+    Expr,
+    Number,
+    Partial,
+    Product,
+    Symbol,
+    add,
+    equals,
+    rewrite,
+    substitute,
+    subtract,
+    symbols,
+    walk,
+)
+from graphdsl.graph import Graph, entry_symbols
+from graphdsl.model import Node, Training, is_stand_in
+from graphdsl.numbers import Decimal50, Shape
+from graphdsl.optimizers import GRADIENT, THETA
+from graphdsl.phrases import Phrases
+from graphdsl.trace import Round
+
+MOST_LINES = 80
+"""So many tensors are written as lines; the rest are counted."""
+
+
+@dataclass(frozen=True)
+class Tensors:
+    """The quantities and nodes of a graph as they are called, and which uses which."""
+
+    graph: Graph
+
+    @cached_property
+    def symbols(self) -> dict[str, Symbol]:
+        """Every quantity and node by its key, in the order of the text."""
+        return self.graph.tensors
+
+    @cached_property
+    def nodes(self) -> dict[str, Node]:
+        return {node.symbol.key: node for node in self.graph.model.nodes}
+
+    @cached_property
+    def uses(self) -> dict[str, list[str]]:
+        """The nodes whose formulas name a tensor, or an entry of it that has a name of its own."""
+        found: dict[str, list[str]] = {key: [] for key in self.symbols}
+        for node in self.graph.model.nodes:
+            for name in symbols(node.formula):
+                if name in found:
+                    found[name].append(node.symbol.key)
+        return found
+
+    def holding(self, key: str) -> Symbol:
+        """The tensor that an entry belongs to; a scalar is its own."""
+        if key in self.symbols:
+            return self.symbols[key]
+        return next(s for s in self.symbols.values() if s.shape and any(e.key == key for e in entry_symbols(s)))
+
+    def asked(self) -> list[Symbol]:
+        """The tensors whose gradients are asked for, or some of their entries."""
+        return list({tensor.key: tensor for tensor in map(self.holding, asked(self.graph.model))}.values())
+
+    def backward(self, objective: str) -> list[Symbol]:
+        """Every tensor whose gradient leads to one that is asked for, each before those that it needs further down."""
+        wanted = self._wanted(objective)
+        own = self.holding(objective).key
+        found: list[str] = []
+        for key in reversed([k for k in self.nodes if k in wanted]):
+            if key != own:
+                found.append(key)
+            found += [d for d in wanted if d not in self.nodes and self._first_use(d, wanted) == key]
+        return [self.symbols[key] for key in found]
+
+    def _wanted(self, objective: str) -> dict[str, None]:
+        above = self._reaching(objective)
+        down: set[str] = {s.key for s in self.asked()} & above
+        for key in self.nodes:
+            if key in above and any(name in down for name in symbols(self.nodes[key].formula)):
+                down.add(key)
+        return {key: None for key in self.symbols if key in down}
+
+    def _reaching(self, objective: str) -> set[str]:
+        found = {self.holding(objective).key}
+        for key in reversed(self.nodes):
+            if key in found:
+                found |= symbols(self.nodes[key].formula).keys() & self.symbols.keys()
+        return found
+
+    def _first_use(self, key: str, wanted: Iterable[str]) -> str:
+        return next(use for use in self.nodes if use in self.uses[key] and use in wanted)
+
+
+@dataclass(frozen=True)
+class MatrixLines:
+    """Makes the lines of one pass; the first pass says every formula, others give the numbers."""
+
+    tensors: Tensors
+    at: Pass
+    phrases: Phrases
+    number: int
+
+    @property
+    def arrays(self) -> Arrays:
+        return Arrays(self.at)
+
+    def value(self, node: Node, formulas: bool) -> Line:
+        """Q = X W = numbers = result."""
+        anchor = f"{node.symbol.key}@{self.number}"
+        if any(entry.key in self.at.graph.model.overrides for entry in entry_symbols(node.symbol)):
+            value = self.arrays.value(node.symbol)
+            return Line(equals(node.symbol, value), self.phrases.say("as_given"), anchor)
+        formula = shown(node.formula)
+        if self.at.letters:
+            return Line(equals(node.symbol, formula), (), anchor)
+        members: list[Expr] = [node.symbol, *([formula] if formulas else [])]
+        members += [self.arrays.numbers(formula), self.arrays.value(node.symbol)]
+        return Line(chain(members), self.shape(node.symbol.shape), anchor)
+
+    def gradient(self, objective: Symbol, symbol: Symbol, formulas: bool) -> Line:
+        """∂L/∂V = Aᵀ ∂L/∂Z = numbers = result."""
+        anchor = f"d{objective.key}/d{symbol.key}@{self.number}"
+        if self.is_given(objective, symbol):
+            value = self.arrays.gradient(objective.key, symbol)
+            return Line(equals(Partial(objective, symbol), value), self.phrases.say("as_given"), anchor)
+        reached = shown(self.pulled(objective, symbol))
+        if self.at.letters:
+            return Line(equals(Partial(objective, symbol), reached), (), anchor)
+        shorter = self._shorter(objective, symbol, reached)
+        members: list[Expr] = [Partial(objective, symbol), *([reached] if formulas else [])]
+        if shorter is not None:
+            members += [shorter] if formulas else []
+            reached = shorter
+        members += [self.arrays.numbers(reached), self.arrays.gradient(objective.key, symbol)]
+        reason = self.shape(symbol.shape)
+        if shorter is not None and formulas:
+            reason = (*reason, *self._with_sums_of_one(shorter))
+        return Line(chain(members), reason, anchor)
+
+    def _with_sums_of_one(self, expr: Expr) -> Inlines:
+        """What is left of (∑ y) · p − y where ∑ y = 1, as it is of a one-hot target."""
+        ones: dict[Expr, None] = {}
+
+        def is_one(total: Expr) -> bool:
+            if any(key not in self.at.given for key in self._entries(total)):
+                return False
+            found = evaluate(self.arrays.numbers(total), {}, Decimal50())
+            if all(x.exact and x.value == 1 for x in found.flat):
+                ones[total] = None
+                return True
+            return False
+
+        left = with_sums(expr, is_one)
+        if not ones:
+            return ()
+        told = [(Math(equals(total, ONE)),) for total in ones]
+        return self.phrases.say("with_sums_of_one", sums=self.phrases.listed([*told]), left=Math(left))
+
+    def _entries(self, expr: Expr) -> list[str]:
+        tensors = self.tensors.symbols
+        return [e.key for name in symbols(expr) if name in tensors for e in entry_symbols(tensors[name])]
+
+    def _shorter(self, objective: Symbol, symbol: Symbol, reached: Expr) -> Expr | None:
+        """The gradient with those above it put in, where that is shorter: (∑ y) · p − y below a softmax and −∑ y ln p."""
+        partials = (p.wrt for p in walk(reached) if isinstance(p, Partial))
+        above = [wrt for wrt in partials if isinstance(wrt, Symbol) and wrt.key in self.tensors.uses]
+        if any(self.is_given(objective, wrt) for wrt in above):
+            return None
+        known: dict[Expr, Expr] = {Partial(objective, wrt): self.pulled(objective, wrt) for wrt in above}
+        found = shown(finished(rewrite(reached, lambda node: known.get(node, node)), symbol.shape))
+        return found if known and _length(found) < _length(reached) else None
+
+    def is_given(self, objective: Symbol, symbol: Symbol) -> bool:
+        """Whether the spec gives this gradient, or a part of it."""
+        model = self.at.graph.model
+        if any((objective.key, entry.key) in model.upstream for entry in entry_symbols(symbol)):
+            return True
+        return is_stand_in(model, objective.key) and self.tensors.uses[symbol.key] == [objective.key]
+
+    def composed(self, objective: Symbol, symbol: Symbol) -> Expr:
+        """The gradient of a tensor in the names of nodes alone, no gradient left in it."""
+        if self.is_given(objective, symbol):
+            return Partial(objective, symbol)
+        reached = self.pulled(objective, symbol)
+        uses = (self.tensors.symbols[use] for use in self.tensors.uses[symbol.key])
+        known: dict[Expr, Expr] = {
+            Partial(objective, use): self.composed(objective, use) for use in uses if use.key != objective.key
+        }
+        return finished(rewrite(reached, lambda node: known.get(node, node)), symbol.shape)
+
+    def pulled(self, objective: Symbol, symbol: Symbol) -> Expr:
+        """The gradient of a tensor from those of everything that uses it."""
+        found = []
+        for use in self.tensors.uses[symbol.key]:
+            upstream = self._upstream(objective, self.tensors.symbols[use])
+            if upstream is not None:
+                node = self.tensors.nodes[use]
+                found.append(gradients(node.formula, node.symbol, upstream)[symbol.key])
+        return finished(add(*found), symbol.shape) if found else ZERO
+
+    def _upstream(self, objective: Symbol, use: Symbol) -> Expr | None:
+        """∂objective/∂use; nothing where the objective does not depend on it; a unit where it is the objective."""
+        if use.key == objective.key:
+            return ONE
+        if all(entry.key not in self.at.graph.reaching(objective.key) for entry in entry_symbols(use)):
+            return None
+        entries = [entry.key for entry in entry_symbols(use)]
+        if objective.key in entries:
+            return Array(use.shape, tuple(ONE if key == objective.key else ZERO for key in entries))
+        return Partial(objective, use)
+
+    def update(self, symbol: Symbol, round_: Round, training: Training, formulas: bool) -> Line:
+        """W⁺ = W − η ∂L/∂W = numbers = result."""
+        loss = self.at.graph.model.loss
+        assert loss is not None, "a training has a loss"
+        step = training.optimizer.step
+        assert step is not None, "only a plain step is written in matrices"
+        rule = add(THETA, step) if training.ascent else subtract(THETA, step)
+        formula = _entrywise(substitute(rule, {THETA.key: symbol, GRADIENT.key: Partial(loss, symbol)}))
+        after = [numeral(round_.updates[entry.key].after, entry.key) for entry in entry_symbols(symbol)]
+        members: list[Expr] = [after_symbol(symbol), *([formula] if formulas else [])]
+        known = {key: numeral(value, key, True) for key, value in round_.settings.items()}
+        members += [self.arrays.numbers(formula, known), _array(symbol.shape, after)]
+        return Line(chain(members), self.shape(symbol.shape), f"{symbol.key}.after@{round_.number}")
+
+    def shape(self, shape: Shape) -> Inlines:
+        """3×2, or of a vector how many entries it has; of a number nothing."""
+        match shape:
+            case ():
+                return ()
+            case (count,):
+                return self.phrases.say("entry_one" if count == 1 else "entries_many", count=count)
+            case _:
+                return self.phrases.say("shape", shape="×".join(map(str, shape)))
+
+
+def _length(expr: Expr) -> int:
+    return sum(1 for _ in walk(expr))
+
+
+def _array(shape: Shape, numerals: Sequence[Number]) -> Expr:
+    return Array(shape, tuple(numerals)) if shape else numerals[0]
+
+
+def _entrywise(formula: Expr) -> Expr:
+    """An optimizer's rule on a tensor; where it multiplies arrays, it does so entry by entry."""
+    return rewrite(formula, lambda node: tidied(node) if _multiplies_arrays(node) else node)
+
+
+def _multiplies_arrays(node: Expr) -> bool:
+    return isinstance(node, Product) and sum(bool(shape_of(factor)) for factor in node.factors) > 1
+
+
+@dataclass(frozen=True)
+class MatrixPasses:
+    """Writes the passes of one round; the first round says every formula, later ones refer to it."""
+
+    lines: MatrixLines
+    first: bool
+
+    def forward(self) -> tuple[Block, ...]:
+        """Every node in the order of the text."""
+        nodes = [node for node in self.lines.at.graph.model.nodes if node.role != "stand-in"]
+        return self._derived([self.lines.value(node, self.first) for node in nodes[:MOST_LINES]], len(nodes))
+
+    def backward(self, objective: str) -> tuple[Block, ...]:
+        """∂objective/∂… from the output down."""
+        symbol = self.lines.at.graph.symbols[objective]
+        wanted = self.lines.tensors.backward(objective)
+        made = [self.lines.gradient(symbol, wrt, self.first) for wrt in wanted[:MOST_LINES]]
+        return self._derived(made, len(wanted))
+
+    def in_letters(self, objective: str) -> list[Line]:
+        """What is asked for, in the names of nodes alone."""
+        symbol = self.lines.at.graph.symbols[objective]
+        reached = {tensor.key for tensor in self.lines.tensors.backward(objective)}
+        return [
+            Line(
+                equals(Partial(symbol, tensor), shown(self.lines.composed(symbol, tensor))),
+                (),
+                f"d{objective}/d{tensor.key}@letters",
+            )
+            for tensor in self.lines.tensors.asked()
+            if tensor.key in reached
+        ]
+
+    def update(self, round_: Round, training: Training) -> tuple[Block, ...]:
+        """Every trained tensor after its update."""
+        trained = [q.symbol for q in self.lines.at.graph.model.quantities if q.trained]
+        made = [self.lines.update(symbol, round_, training, self.first) for symbol in trained[:MOST_LINES]]
+        return self._derived(made, len(trained))
+
+    def _derived(self, lines: Sequence[Line], total: int) -> tuple[Block, ...]:
+        blocks: tuple[Block, ...] = (Derivation(tuple(lines)),) if lines else ()
+        left = total - len(lines)
+        return (*blocks, Paragraph(self.lines.phrases.say("more_lines", count=left))) if left else blocks
+
+
+# The front of the page.
+
+
+def in_matrices(note: Note, graph: Graph, phrases: Phrases) -> Note:
+    """What is given, with the error in matrices."""
+    loss = graph.model.loss
+    if loss is None:
+        return note
+    formula = next(node.formula for node in graph.model.nodes if node.symbol == loss)
+    error = phrases.say("error")
+    said = Item(error, (Math(equals(loss, shown(formula))),))
+    return replace(note, items=tuple(said if item.term == error else item for item in note.items))
+
+
+def acts_on_entries(note: Note, graph: Graph, phrases: Phrases) -> Note:
+    """The conventions, and that functions act on every entry of an array."""
+    if not any(node.symbol.shape for node in graph.model.nodes):
+        return note
+    return replace(note, items=(*note.items, Item((), phrases.say("entrywise"))))
