@@ -281,9 +281,12 @@ EntrySlope = Callable[[Expr, Attributes, Expr, tuple[int, ...], tuple[int, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """What a call may say by name: a number, a whole number from `least` on, one of some words, or true and false."""
+    """What a call may say by name: a number, a whole number from `least` on, one of some words, or true and false.
 
-    kind: Literal["number", "whole", "word", "flag"]
+    `axes` is a whole number, or a list of one for each axis.
+    """
+
+    kind: Literal["number", "whole", "axes", "word", "flag"]
     words: tuple[str, ...] = ()
     least: int = 1
 

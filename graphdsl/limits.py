@@ -19,6 +19,7 @@ class Limits:
     products: int = _limit(2_000_000, "products of one convolution, entries looked at by one pooling")
     names: int = _limit(10_000, "members of one range of names or indices")
     nodes: int = _limit(20_000, "equations and layers of a spec, its loops and modules written out")
+    operations: int = _limit(3_000_000_000, "operations on numbers of a training, forward, backward and update")
 
 
 DEFAULT = Limits()

@@ -89,7 +89,7 @@ class Training:
     if they are shuffled before each epoch. over_batch: how a batch's loss is made of its samples' losses;
     gradient_over_batch: the same of what the optimizer gets. sequential: layer by layer from the output, the errors of
     hidden units with the weights that are updated already. rates: one for each step, where there are several; the
-    last holds on. decay: η times that every so many steps. error: whether an epoch's loss is that of its passes, or
+    last holds on. stop_each: whether the loss is looked at after each epoch, or after each update over all samples. decay: η times that every so many steps. error: whether an epoch's loss is that of its passes, or
     that of the parameters after it. first: the number of the first step. memory: what is remembered at the start, by
     name and entry.
     """
@@ -111,6 +111,7 @@ class Training:
     clip_value: Num | None = None
     clip_norm: Num | None = None
     stop_at: Num | None = None
+    stop_each: Literal["epoch", "update"] = "epoch"
     checkpoints: int = 0
     error: Literal["before", "after"] = "before"
     first: int = 1
@@ -125,6 +126,10 @@ class Training:
     def epoch_of(self, step: int) -> int:
         """The epoch of a step, both from 1."""
         return (step - 1) // self.steps_per_epoch + 1
+
+
+COUNTS = ("training.steps", "training.epochs")
+"""What a published number may be besides a value: how many updates there were, and how many whole epochs."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ class Assignment:
 class Optimizer:
     """A rule: `settings` are its options with their defaults; `assignments` are carried out in order, once per step.
 
-    `memory` are the names that are remembered from step to step, beginning with 0. `learns_through_thresholds`: what
+    `ahead`: where the gradient is taken, in θ and what is remembered, if not at θ itself. `memory` are the names that are remembered from step to step, beginning with 0. `learns_through_thresholds`: what
     it gets is not the gradient, but the gradient as if the derivative of a threshold were 1.
     """
 
@@ -42,6 +42,12 @@ class Optimizer:
     assignments: tuple[Assignment, ...]
     source: str = ""
     learns_through_thresholds: bool = False
+    ahead: Expr | None = None
+
+    @property
+    def learns_otherwise(self) -> bool:
+        """Whether what it gets is not the gradient at θ."""
+        return self.learns_through_thresholds or self.ahead is not None
 
     @property
     def memory(self) -> tuple[str, ...]:

@@ -48,7 +48,7 @@ class Override:
 KNOWN = {
     "train": (
         "eta", "steps", "epochs", "batch", "shuffle", "over_batch", "gradient_over_batch", "order", "frozen",
-        "weight_decay", "clip_value", "clip_norm", "decay", "decay_every", "stop_at", "checkpoints", "error",
+        "weight_decay", "clip_value", "clip_norm", "decay", "decay_every", "stop_at", "stop_each", "checkpoints", "error",
         "mu", "beta", "beta1", "beta2", "rho", "epsilon", "t",
     ),
     "numbers": ("carry", "decimals", "rounding", "significant"),

@@ -12,7 +12,7 @@ from graphdsl.diagnostics import Diagnostic, Label, SpecError
 from graphdsl.expr import Call, Expr, children, symbols
 from graphdsl.graph import Graph, Op, entry_symbols
 from graphdsl.letters import formula_of, written_out
-from graphdsl.model import ExpectedNumber, Quantity
+from graphdsl.model import COUNTS, ExpectedNumber, Quantity
 from graphdsl.numbers import (
     PRECISION,
     Arithmetic,
@@ -372,6 +372,10 @@ def _ours(trace: Trace, expected: ExpectedNumber) -> Num:
 
 def _state(trace: Trace, expected: ExpectedNumber, after: int) -> Num:
     """What an optimizer assigned in the update before, or what a learning rule takes for the gradient after it."""
+    training = trace.graph.model.training
+    if expected.state in COUNTS and training is not None:
+        epochs = trace.steps // training.steps_per_epoch
+        return Num(Decimal(trace.steps if expected.state == COUNTS[0] else epochs))
     if expected.state != "direction":
         return _round(trace, after - 1).updates[expected.of].state[expected.state]
     round_ = _round(trace, after)

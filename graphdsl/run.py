@@ -12,6 +12,7 @@ from graphdsl.derive.pullback import pull
 from graphdsl.diagnostics import Diagnostic, Label, Span, SpecError
 from graphdsl.expr import ONE, ZERO, Call, Symbol, children, number, walk
 from graphdsl.graph import Graph, Op, entry_symbols
+from graphdsl.limits import exceeded
 from graphdsl.long import End, Full, run_long
 from graphdsl.model import Model, OverBatch, Training, is_stand_in
 from graphdsl.numbers import Arithmetic, Num, NumberMistake, Shape, Tensor, flat_index, scalar, size
@@ -19,7 +20,7 @@ from graphdsl.optimizers import THRESHOLDS
 from graphdsl.schedule import Place, places
 from graphdsl.sequence import Uses, loss_tensor
 from graphdsl.trace import Checkpoint, Epoch, Round, Sample, Trace, Update
-from graphdsl.update import Memory, Settings, State, directed, known, norm, remembered, settings_of, updated
+from graphdsl.update import Memory, Settings, State, ahead_of, directed, known, norm, remembered, settings_of, updated
 
 N = TypeVar("N")
 Env = dict[str, Tensor[N]]
@@ -32,9 +33,6 @@ MOST_BY_HAND = 20_000_000
 
 MOST_ENTRIES_COUNTED = 20
 """Of more parameters, a sample is checked."""
-
-MOST_WORK = 3_000_000_000
-"""More scalar operations are not carried out."""
 
 CHAIN_ENTRIES = 4_000
 """Up to so many entries, every local derivative and contribution is kept; larger nets make them when they are asked for."""
@@ -49,7 +47,7 @@ def run(graph: Graph, arithmetic: Arithmetic[Num]) -> Trace:
         made = one_round(graph, Place(1, 1, samples), parameters, {}, arithmetic)
         return Trace(graph, (made,), (), 0)
     work = work_of(graph, training)
-    if work > MOST_WORK:
+    if work > graph.model.source.limits.operations:
         raise _too_much(graph, training, work)
     if _by_hand(graph.model, arithmetic) and work * checked(graph) > MOST_BY_HAND:
         raise _too_much_by_hand(graph, training)
@@ -83,18 +81,30 @@ def _run_all(graph: Graph, training: Training, arithmetic: Arithmetic[Num]) -> T
         with in_round(place.step):
             rounds.append(one_round(graph, place, state.parameters, state.memory, arithmetic))
         state = after(graph, training, rounds[-1], state)
+        stopped = place.step < training.steps and _is_enough(graph, training, state, arithmetic)
         if rounds[-1].loss is not None and (place.ends_epoch or place.step == training.steps):
             epochs.append(_epoch(graph, training, rounds, state, arithmetic))
             if training.checkpoints and place.epoch % training.checkpoints == 0:
                 checkpoints.append(Checkpoint(epochs[-1], by_entry(graph, state.parameters)))
-            if training.stop_at is not None and arithmetic.compare(epochs[-1].loss, training.stop_at) <= 0:
+            by_epoch = training.stop_each == "epoch"
+            if by_epoch and training.stop_at is not None and arithmetic.compare(epochs[-1].loss, training.stop_at) <= 0:
                 stopped = place.step < training.steps
                 break
+        if stopped:
+            break
     finals, loss = final(graph, state.parameters, arithmetic)
     error = error_of(graph, finals, arithmetic)
     return Trace(
         graph, tuple(rounds), finals, len(rounds), loss, tuple(epochs), tuple(checkpoints), stopped, error=error
     )
+
+
+def _is_enough(graph: Graph, training: Training, state: State, arithmetic: Arithmetic[Num]) -> bool:
+    """Whether the loss over all samples is low enough after an update, where that is looked at."""
+    if training.stop_at is None or training.stop_each == "epoch":
+        return False
+    _, loss = final(graph, state.parameters, arithmetic)
+    return loss is not None and arithmetic.compare(loss, training.stop_at) <= 0
 
 
 def work_of(graph: Graph, training: Training) -> int:
@@ -112,17 +122,29 @@ def checked(graph: Graph) -> int:
 
 def _by_hand(model: Model, arithmetic: Arithmetic[Num]) -> bool:
     """Whether values are rounded on the way, or given instead of what would be computed: no program does that."""
-    return getattr(arithmetic, "carried", None) is not None or bool(model.overrides or model.upstream)
+    otherwise = bool(model.overrides or model.upstream) or _looks_ahead(model) or _looks_each_time(model)
+    return getattr(arithmetic, "carried", None) is not None or otherwise
+
+
+def _looks_each_time(model: Model) -> bool:
+    return model.training is not None and model.training.stop_each == "update"
+
+
+def _looks_ahead(model: Model) -> bool:
+    return model.training is not None and model.training.optimizer.ahead is not None
 
 
 def _too_much(graph: Graph, training: Training, work: int) -> SpecError:
-    message = f"this training takes about {work:.0e} operations".replace("e+", " · 10^").replace("^0", "^")
-    hint = f"at most {MOST_WORK:.0e} are carried out: ask for fewer steps".replace("e+0", " · 10^")
-    return SpecError([Diagnostic(message, (Label(training.span),), hint)], graph.model.source)
+    message = f"this training takes about {work:,} operations"
+    most = graph.model.source.limits.operations
+    label = Label(training.span, f"at most {most:,} are carried out")
+    return SpecError([Diagnostic(message, (label,), exceeded("operations", work))], graph.model.source)
 
 
 def _too_much_by_hand(graph: Graph, training: Training) -> SpecError:
     why = "given values" if graph.model.overrides or graph.model.upstream else "`carry = displayed`"
+    why = "`stop_each = update`" if _looks_each_time(graph.model) else why
+    why = "a gradient taken ahead" if _looks_ahead(graph.model) else why
     message = f"{training.steps:,} updates with {why} are too many"
     label = Label(training.span, f"about {work_of(graph, training) * checked(graph):,} operations")
     hint = f"at most {MOST_BY_HAND:,} are carried out so"
@@ -220,7 +242,7 @@ def one_round(graph: Graph, place: Place, parameters: Env[Num], memory: Memory, 
     settings = settings_of(training, place.step, len(samples), arithmetic)
     with _about_updates(graph, own):
         raw = own
-        if training.sequential or training.optimizer.learns_through_thresholds:
+        if training.sequential or training.optimizer.learns_otherwise:
             samples, raw = _otherwise(graph, settings, samples, envs, memory, arithmetic)
         settings = _with_norm(training, settings, raw, samples, arithmetic)
         updates = _updates(training, settings, own, raw, samples[0].values, memory, arithmetic)
@@ -296,10 +318,13 @@ def _otherwise(
     memory: Memory,
     arithmetic: Arithmetic[Num],
 ) -> tuple[list[Sample], dict[str, Num]]:
-    """What a learning rule takes for the gradients: thresholds passed through, or the weights updated on the way."""
+    """What a learning rule takes for the gradients: thresholds passed through, the weights updated on the way, or all of them ahead."""
     training, loss = graph.model.training, graph.model.loss
     assert training is not None and loss is not None, "it belongs to a training"
-    if training.optimizer.learns_through_thresholds:
+    if training.optimizer.ahead is not None:
+        there = _ahead(graph, settings, samples, memory, arithmetic)
+        passed = [backward(graph, loss.key, forward(graph, at, arithmetic), arithmetic) for at in there]
+    elif training.optimizer.learns_through_thresholds:
         passed = [backward(graph, loss.key, env, arithmetic, THRESHOLDS) for env in envs]
     else:
 
@@ -312,6 +337,23 @@ def _otherwise(
     told = [by_entry(graph, directions) for directions in passed]
     samples = [replace(s, directions=d) for s, d in zip(samples, told, strict=True)]
     return samples, batch_gradients(graph, told, samples, arithmetic)
+
+
+def _ahead(
+    graph: Graph, settings: Settings, samples: Sequence[Sample], memory: Memory, arithmetic: Arithmetic[Num]
+) -> list[Env[Num]]:
+    """The quantities of each sample, with the parameters at the place where the gradient is taken."""
+    training, values = graph.model.training, samples[0].values
+    assert training is not None and training.optimizer.ahead is not None, "the rule says where"
+    moved: Env[Num] = {}
+    for quantity in graph.model.quantities:
+        entries = list(entry_symbols(quantity.symbol))
+        if quantity.trained:
+            flat = [ahead_of(training, settings, values[e.key], e.key, memory, arithmetic) for e in entries]
+        else:
+            flat = [values[e.key] for e in entries]
+        moved[quantity.symbol.key] = Tensor(quantity.symbol.shape, tuple(flat))
+    return [data_of(graph, moved, sample.number) for sample in samples]
 
 
 def _with_norm(

@@ -92,6 +92,18 @@ def directed(
     return arithmetic.settle(evaluate(rule, env, arithmetic).item, f"g.{key}")
 
 
+def ahead_of(
+    training: Training, settings: Settings, before: Num, key: str, memory: Memory, arithmetic: Arithmetic[Num]
+) -> Num:
+    """Where an entry stands when the gradient is taken."""
+    rule = training.optimizer
+    assert rule.ahead is not None, "the rule says where"
+    nought = arithmetic.literal(number(0).value)
+    env = {k: scalar(v) for k, v in known(training, settings).items()}
+    env |= {old(name).key: scalar(memory.get(name, {}).get(key, nought)) for name in rule.memory}
+    return arithmetic.settle(evaluate(rule.ahead, {**env, THETA.key: scalar(before)}, arithmetic).item, key)
+
+
 def norm(directions: Mapping[str, Num], arithmetic: Arithmetic[Num]) -> Num:
     """√Σg², over all that is trained."""
     total = Num(ONE.value * 0)

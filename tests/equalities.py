@@ -63,7 +63,7 @@ def symbolic_pairs(chains: Iterator[Relation]) -> list[tuple[Expr, Expr]]:
         (a, b)
         for chain in chains
         for a, b, sign in zip(chain.members, chain.members[1:], chain.signs, strict=False)
-        if sign == "=" and has_names(a) and has_names(b) and not _defines(a)
+        if sign == "=" and has_names(a) and has_names(b) and not _defines(a) and not _of_a_learning_rule(b)
     ]
 
 
@@ -71,6 +71,11 @@ def _defines(expr: Expr) -> bool:
     """Whether it is a name of an optimizer's rule, or of a learning rule's: that the rule says so is its definition."""
     key = expr.key if isinstance(expr, Symbol) else ""
     return key.startswith(("%", "direction.")) and not key.startswith(("%batch", "%sample"))
+
+
+def _of_a_learning_rule(expr: Expr) -> bool:
+    """Whether it begins with what a learning rule takes for a gradient, which is its own."""
+    return any(symbol.key.startswith("raw.") for symbol in names_outside_derivatives(expr))
 
 
 def assignments(graph: Graph, seed: int, count: int, shared: bool) -> Iterator[dict[str, Tensor[Num]]]:

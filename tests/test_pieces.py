@@ -240,7 +240,7 @@ def test_a_derivation_of_every_spec(path: Path) -> None:
     solution = graphdsl.solve(path)
     for objective, gradients in solution.trace.rounds[-1].samples[0].gradients.items():
         key = next(iter(gradients))
-        written = page(solution.trace, f"d{objective}/d{key}", len(solution.trace.rounds))
+        written = page(solution.trace, f"d{objective}/d{key}", solution.trace.count)
         assert false_lines(written, solution.model.display.rounding) == []
 
 

@@ -787,6 +787,29 @@ def test_an_update_can_be_asked_for() -> None:
         kept.explained("dE/dv1", 77)
 
 
+def test_a_whole_tensor_may_be_asked_for() -> None:
+    from graphdsl import page
+
+    for options, name in (
+        ("momentum { eta = 0.1; epochs = 2; batch = 2", "W.after"),
+        ("sgd { eta = 0.1; batch = online", "dE/dW"),
+    ):
+        solution = graphdsl.solve(f"{NET}{DATA}train {options} }}\n")
+        for step in (1, 2):
+            text = page.text(solution.explained(name, step))
+            assert count(text) and not false_lines(text)
+    long_one = graphdsl.solve(f"{NET}{DATA}train sgd {{ eta = 0.01; epochs = 100000 }}\n")
+    with pytest.raises(graphdsl.SpecError, match="round 77 was computed and not kept"):
+        long_one.explained("dE/dW", 77)
+
+
+def test_the_limit_of_operations_can_be_raised() -> None:
+    text = "param w = 1\nloss E = w^2\ntrain sgd { eta = 0.1; steps = 3 }\n"
+    with pytest.raises(graphdsl.SpecError, match="about 27 operations"):
+        graphdsl.solve(text, limits={"operations": 10})
+    assert graphdsl.solve(text, limits={"operations": 100}).trace.steps == 3
+
+
 # --- the reference
 
 
@@ -808,3 +831,45 @@ def test_the_reference_has_every_optimizer_and_every_setting() -> None:
         for option, default in rule.settings.items():
             said = f"`{option}`" if default is None else f"`{option} = {default:f}`".replace("0.00000001", "1e-8")
             assert said in row[3], (name, said)
+
+
+# Nesterov's own form, and a stop after any update.
+
+
+def test_a_gradient_ahead_is_nesterovs_own_form() -> None:
+    text = """
+input x
+target y
+param w = 0.3, b = -0.2
+loss E = (w*x + b - y)^2
+data { x -> y; 1 -> 2; 2 -> 3.5 }
+optimizer nesterov_1983(eta, mu = 0.9) {
+  v = mu*v - eta*g(theta + mu*v)
+  theta = theta + v
+}
+train nesterov_1983 { eta = 0.05; steps = 4 }
+"""
+    w, b, v, u = 0.3, -0.2, 0.0, 0.0
+    for _ in range(4):
+        at, shift = w + 0.9 * v, b + 0.9 * u
+        errors = [(at * x + shift - y, x) for x, y in ((1, 2), (2, 3.5))]
+        v = 0.9 * v - 0.05 * sum(2 * e * x for e, x in errors) / 2
+        u = 0.9 * u - 0.05 * sum(2 * e for e, _ in errors) / 2
+        w, b = w + v, b + u
+    found = trained(text)
+    assert found["w"] == pytest.approx(w, rel=1e-12)
+    assert found["b"] == pytest.approx(b, rel=1e-12)
+
+
+def test_a_training_may_stop_within_an_epoch() -> None:
+    text = "input x\ntarget t\nparam w = 0\nloss E = (t - w*x)^2\ndata { x -> t; 1 -> 2; 3 -> 6 }\n"
+    train = "train sgd { eta = 0.05; batch = online; steps = 50; stop_at = 0.5; stop_each = update }\n"
+    trace = trace_of(text + train)
+    w, steps = 0.0, 0
+    while True:
+        x, t = ((1, 2), (3, 6))[steps % 2]
+        w, steps = w + 0.05 * 2 * (t - w * x) * x, steps + 1
+        if sum((t - w * x) ** 2 for x, t in ((1, 2), (3, 6))) / 2 <= 0.5:
+            break
+    assert trace.steps == steps
+    assert trace.stopped

@@ -203,6 +203,11 @@ class Calls:
                 return None if found is None else found.value
             case "whole":
                 return self._whole(value, f"`{key.key}`", option.least)
+            case "axes" if isinstance(value, Array):
+                numbers = [self._whole(entry, f"`{key.key}`", option.least) for entry in value.entries]
+                return None if None in numbers else tuple(n for n in numbers if n is not None)
+            case "axes":
+                return self._whole(value, f"`{key.key}`", option.least)
             case "word":
                 return self._word(key.key, value, option.words)
             case "flag":

@@ -12,7 +12,7 @@ from graphdsl.check.settings import keys_of, state_of
 from graphdsl.check.training import state_names
 from graphdsl.diagnostics import Span
 from graphdsl.expr import Element, Expr, Number, Symbol, symbols
-from graphdsl.model import ExpectedNumber, Node, Training
+from graphdsl.model import COUNTS, ExpectedNumber, Node, Training
 from graphdsl.syntax import Expected, ExpectedValue, Reference
 
 DIRECTION = "direction"
@@ -45,6 +45,9 @@ class _Reader:
     resolver: Resolver
 
     def read(self, value: ExpectedValue) -> ExpectedNumber | None:
+        count = self._count(value)
+        if count is not None:
+            return count
         state, place = state_of(value.reference.of, (*state_names(self.plan), DIRECTION), self.scope)
         if state and value.reference.wrt is None:
             return self._state(value, state, place)
@@ -53,7 +56,8 @@ class _Reader:
         wrt = None if reference.wrt is None else self._place(reference.wrt, reference.span)
         if of is None or (reference.wrt is not None and wrt is None):
             return None
-        if wrt is not None and not self._depends(of, wrt, reference.span):
+        nought = isinstance(value.value, Number) and not value.value.value
+        if wrt is not None and not nought and not self._depends(of, wrt, reference.span):
             return None
         after = self._after(reference)
         if after is None:
@@ -76,6 +80,14 @@ class _Reader:
             reference.sample,
             reference.epoch,
         )
+
+    def _count(self, value: ExpectedValue) -> ExpectedNumber | None:
+        """`training.steps`, `training.epochs`: how many there were until the training stopped."""
+        of = value.reference.of
+        known = isinstance(of, Symbol) and of.key in COUNTS and self.scope.meaning(of.key) is None
+        if not known or self.plan is None or not isinstance(of, Symbol) or not isinstance(value.value, Number):
+            return None
+        return ExpectedNumber("", None, 0, value.value.value, of.key, value.span, state=of.key)
 
     def _state(self, value: ExpectedValue, state: str, expr: Expr) -> ExpectedNumber | None:
         """What an optimizer assigned in an update, or what was taken for a gradient."""

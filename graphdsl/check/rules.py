@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from decimal import Decimal
 from functools import cache
 
@@ -10,7 +11,7 @@ from graphdsl.check.resolve import Resolver
 from graphdsl.check.scope import Scope
 from graphdsl.derive.shape import spoken
 from graphdsl.diagnostics import Label, Reporter, Span
-from graphdsl.expr import Symbol
+from graphdsl.expr import Call, Expr, Symbol, rewrite
 from graphdsl.names import canonical, plain_name
 from graphdsl.optimizers import GIVEN_NAMES, SGD, Assignment, Optimizer, inked, new, old, setting
 from graphdsl.syntax import Equation, Name, Rule
@@ -68,7 +69,8 @@ def rule(statement: Rule, reporter: Reporter) -> Optimizer | None:
         scope.declare(given, "name of every rule", statement.name.span, symbol)
     for assignment in statement.assignments:
         _enter(assignment, scope)
-    made = [_assignment(a, scope, resolver) for a in statement.assignments]
+    point = _Ahead(scope, resolver)
+    made = [_assignment(point.taken_out(a), scope, resolver) for a in statement.assignments]
     if not any(canonical(a.name.text) == canonical("theta") for a in statement.assignments):
         hint = "for example theta = theta - eta*g"
         reporter.error(f"`{statement.name.text}` never assigns theta", statement.name.span, hint=hint)
@@ -76,9 +78,37 @@ def rule(statement: Rule, reporter: Reporter) -> Optimizer | None:
         return None
     name = statement.name.text
     found = Optimizer(
-        name, options, tuple(m for m in made if m is not None), learns_through_thresholds=name == _PERCEPTRON
+        name,
+        options,
+        tuple(m for m in made if m is not None),
+        learns_through_thresholds=name == _PERCEPTRON,
+        ahead=point.found,
     )
     return inked(found)
+
+
+class _Ahead:
+    """Takes `g(theta - mu*v)`, the gradient at another place, for `g`, and keeps the place."""
+
+    def __init__(self, scope: Scope, resolver: Resolver):
+        self.scope = scope
+        self.resolver = resolver
+        self.found: Expr | None = None
+
+    def taken_out(self, assignment: Equation) -> Equation:
+        return replace(assignment, value=rewrite(assignment.value, self._plain))
+
+    def _plain(self, node: Expr) -> Expr:
+        if not (isinstance(node, Call) and node.operation.name == "g"):
+            return node
+        if len(node.arguments) != 1:
+            self.scope.reporter.error("`g` is the gradient, or g(…) the gradient at one place", node.span)
+            return Symbol("g", span=node.span)
+        typed = self.resolver.resolve(node.arguments[0])
+        if typed is not None and self.found is not None and typed.expr != self.found:
+            self.scope.reporter.error("a rule takes its gradient at one place", node.span)
+        self.found = self.found if typed is None else typed.expr
+        return Symbol("g", span=node.span)
 
 
 def _options(statement: Rule, scope: Scope, resolver: Resolver) -> dict[str, Decimal | None]:

@@ -222,6 +222,10 @@ def _order(draft: Draft, setting: Setting) -> None:
     draft.keep("sequential", word_of(setting, ("simultaneous", "sequential"), draft.scope) == "sequential")
 
 
+def _stop_each(draft: Draft, setting: Setting) -> None:
+    draft.keep("stop_each", word_of(setting, ("epoch", "update"), draft.scope))
+
+
 def _error(draft: Draft, setting: Setting) -> None:
     draft.keep("error", word_of(setting, ("before", "after"), draft.scope))
 
@@ -269,6 +273,7 @@ SETTINGS: Mapping[str, Read] = {
     "decay": _positive("decay"),
     "decay_every": _counted("decay_every"),
     "stop_at": _positive("stop_at"),
+    "stop_each": _stop_each,
     "checkpoints": _counted("checkpoints"),
     "error": _error,
     "t": _first,
@@ -290,6 +295,10 @@ def _judge_together(draft: Draft, said: Mapping[str, Setting]) -> None:
         )
     if draft.found.get("sequential") and draft.rule.learns_through_thresholds:
         error("the rule of the perceptron knows no order of layers", said["order"].span)
+    if draft.found.get("sequential") and draft.rule.ahead is not None:
+        error("a rule that takes its gradient ahead knows no order of layers", said["order"].span)
+    if "stop_each" in said and "stop_at" not in said:
+        error("`stop_each` says how often, and `stop_at` is missing", said["stop_each"].span, hint="`stop_at = 0.01`")
     if "clip_norm" in draft.found and "clip_value" in draft.found:
         error("a training clips by value or by norm, not both", said["clip_norm"].span)
     if "decay_every" in said and "decay" not in said:

@@ -267,7 +267,7 @@ class _MatrixStory(_Story):
 def _by_thresholds(graph: Graph) -> bool:
     """Whether what is subtracted is not the gradient, by which symmetry is found."""
     training = graph.model.training
-    return training is not None and training.optimizer.learns_through_thresholds
+    return training is not None and training.optimizer.learns_otherwise
 
 
 def _told_apart(graph: Graph) -> Colours:

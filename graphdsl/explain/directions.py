@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from graphdsl.derive.derivative import derivative
 from graphdsl.derive.evaluate import evaluate
@@ -17,7 +17,7 @@ from graphdsl.model import Training
 from graphdsl.names import Ink
 from graphdsl.numbers import Decimal50, Num
 from graphdsl.ops import LINEAR
-from graphdsl.optimizers import GRADIENT, THETA, THRESHOLDS
+from graphdsl.optimizers import GRADIENT, THETA, THRESHOLDS, old
 from graphdsl.phrases import Phrases
 from graphdsl.trace import Round
 from graphdsl.update import direction
@@ -28,10 +28,29 @@ MOST_LINES = 30
 
 def otherwise(round_: Round, at: Pass, training: Training, phrases: Phrases) -> tuple[Block, ...]:
     """Lines for every unit and parameter whose number is not the gradient, and a table of the parameters."""
+    if training.optimizer.ahead is not None:
+        points = tuple(_points(round_, at, training))[:MOST_LINES]
+        return Paragraph(phrases.say("direction_ahead")), Derivation(points), _table(round_, at, training, phrases)
     key = "direction_of" if training.sequential else "direction_of_thresholds"
     lines = tuple(_Directions(round_, at, training).lines())[:MOST_LINES]
     worked_out: tuple[Block, ...] = (Derivation(lines),) if lines else ()
     return Paragraph(phrases.say(key)), *worked_out, _table(round_, at, training, phrases)
+
+
+def _points(round_: Round, at: Pass, training: Training) -> Iterator[Line]:
+    """w̃ = w + β · v, where the gradient is taken."""
+    ahead = training.optimizer.ahead
+    assert ahead is not None, "the rule says where"
+    settings = {key: numeral(value, key, True) for key, value in round_.settings.items()}
+    for key, update in round_.updates.items():
+        symbol = at.graph.symbols[key]
+        own = {old(n).key: Symbol(f"{n}.{key}", ink=old(n).ink) for n in update.remembered}
+        formula = substitute(ahead, {THETA.key: symbol, **own})
+        known = {f"{n}.{key}": numeral(v, f"{n}.{key}", not v.value) for n, v in update.remembered.items()}
+        done = worked(formula, at, {**settings, **known})
+        place = Symbol(f"ahead.{key}", ink=replace(symbol.ink, accent="tilde"))
+        found = evaluate(done.expr, {}, Decimal50()).item
+        yield Line(chain([place, formula, done.expr, numeral(found, key)]), (), f"ahead.{key}@{round_.number}")
 
 
 def _table(round_: Round, at: Pass, training: Training, phrases: Phrases) -> Table:

@@ -332,6 +332,8 @@ def _learning(training: Training, phrases: Phrases) -> Iterator[Inlines]:
         yield phrases.say("sequential")
     else:
         yield phrases.say("simultaneous")
+    if training.optimizer.ahead is not None:
+        yield phrases.say("ahead")
     if training.optimizer.learns_through_thresholds:
         yield phrases.say("perceptron")
     if training.gradient_over_batch != training.over_batch:

@@ -285,7 +285,7 @@ class _Single:
 
     @property
     def _round(self) -> Round:
-        return _kept(self.trace, self.asked.step)
+        return kept(self.trace, self.asked.step)
 
     def _updates(self, keys: Sequence[str]) -> Iterator[Block]:
         model = self.graph.model
@@ -358,7 +358,7 @@ _KINDS: Mapping[DataKind, tuple[str, str]] = {
 def _pass(trace: Trace, asked: Asked) -> Pass:
     """The pass of a round, or the one after the last update, with the derivatives that are asked for."""
     graph = trace.graph
-    sample = _kept(trace, asked.step).samples[0] if asked.step <= trace.count else trace.final
+    sample = kept(trace, asked.step).samples[0] if asked.step <= trace.count else trace.final
     assert sample is not None, "there is a pass after the last update only where something was trained"
     if asked.of and asked.key not in sample.gradients.get(asked.of, {}):
         sample = _with_gradients(graph, sample, asked.of, asked.key)
@@ -367,7 +367,7 @@ def _pass(trace: Trace, asked: Asked) -> Pass:
     return Pass(graph, sample, frozenset(data if asked.step == 1 else data - changed))
 
 
-def _kept(trace: Trace, number: int) -> Round:
+def kept(trace: Trace, number: int) -> Round:
     """A round; of a long training, not every one is kept."""
     found = trace.round(number)
     if found is None:

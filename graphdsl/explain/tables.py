@@ -91,6 +91,8 @@ def _stop(trace: Trace, phrases: Phrases) -> tuple[Block, ...]:
     if training is None or training.stop_at is None:
         return ()
     limit = Math(numeral(training.stop_at, "", True))
+    if training.stop_each == "update" and trace.stopped:
+        return (Paragraph(phrases.say("stopped_each", limit=limit, updates=trace.steps)),)
     if not trace.epochs or trace.epochs[-1].loss.value > training.stop_at.value:
         return (Paragraph(phrases.say("not_stopped", limit=limit)),)
     epoch = trace.epochs[-1]
@@ -219,6 +221,8 @@ def published(verdicts: tuple[Verdict, ...], names: Mapping[str, Symbol], phrase
 def _reference(verdict: Verdict, names: Mapping[str, Symbol], phrases: Phrases) -> Inlines:
     """E after 2 updates; ∂E/∂w."""
     expected = verdict.expected
+    if not expected.of:
+        return phrases.say({"training.steps": "count_of_updates", "training.epochs": "count_of_epochs"}[expected.state])
     of = names[expected.of]
     if expected.state:
         after = phrases.say(

@@ -104,7 +104,7 @@ class _Entry:
         if climbs(self.training, self.round) and step is not None:
             formula = add(self._name, self._in_symbols(step))
             taken = add(self.at.value(self.key), numeral(_turned(self.update.step), PRODUCT))
-        elif step is not None:
+        elif step is not None and not isinstance(step, Symbol):
             taken = subtract(self.at.value(self.key), numeral(self.update.step, PRODUCT))
         return self._line(after_symbol(self._name), formula, after, f"{self.key}.after", taken)
 

@@ -11,7 +11,8 @@ from graphdsl import __version__
 from graphdsl.document import Block, Derivation, Document, Inlines, Item, Line, Math, Note, Section, Text
 from graphdsl.explain.lines import after_symbol
 from graphdsl.explain.matrix import MatrixLines, Tensors
-from graphdsl.explain.single import counted, plain_name, refused, single
+from graphdsl.explain.single import counted, kept, plain_name, refused, single
+from graphdsl.explain.updating import is_plain, update_lines
 from graphdsl.explain.worked import Pass
 from graphdsl.expr import Expr, Partial, Symbol, children, equals, symbols
 from graphdsl.graph import Graph, entry_symbols
@@ -19,10 +20,13 @@ from graphdsl.model import Style
 from graphdsl.names import canonical
 from graphdsl.numbers import Decimal50
 from graphdsl.phrases import Phrases
-from graphdsl.run import backward, forward
+from graphdsl.run import backward, data_of, forward
 from graphdsl.trace import Sample, Trace
 
 __all__ = ["explained"]
+
+MOST_ENTRIES = 24
+"""Of an update that is no plain step, so many entries are worked out."""
 
 
 def explained(
@@ -76,7 +80,7 @@ def _asked(graph: Graph, name: str) -> _Asked | None:
 
 def _step(trace: Trace, step: int | None, asked: _Asked) -> int:
     """The round that is asked for; without one the first, of an update the last. Values exist also after the last update."""
-    rounds = len(trace.rounds)
+    rounds = trace.count
     last = rounds + (asked.kind == "value" and trace.final is not None)
     if asked.kind == "update" and trace.graph.model.training is None:
         raise refused(f"there is no `{asked.symbol.key}.after`, for nothing is trained here")
@@ -108,19 +112,20 @@ class _Whole:
         self.lines = MatrixLines(self.tensors, self._pass(), phrases, step)
 
     def _pass(self) -> Pass:
-        rounds = self.trace.rounds
-        sample = rounds[self.step - 1].samples[0] if self.step <= len(rounds) else self.trace.final
+        sample = kept(self.trace, self.step).samples[0] if self.step <= self.trace.count else self.trace.final
         assert sample is not None, "there is a pass after the last update only where something was trained"
         of = self.asked.of
         if of is not None and of.key not in sample.gradients:
             sample = self._with_gradients(sample, of)
-        kept = (q.symbol for q in self.graph.model.quantities if self.step == 1 or not q.trained)
-        return Pass(self.graph, sample, frozenset(e.key for symbol in kept for e in entry_symbols(symbol)))
+        unchanged = (q.symbol for q in self.graph.model.quantities if self.step == 1 or not q.trained)
+        return Pass(self.graph, sample, frozenset(e.key for symbol in unchanged for e in entry_symbols(symbol)))
 
     def _with_gradients(self, sample: Sample, of: Symbol) -> Sample:
         """The pass with the gradients of a number that is no objective."""
         arithmetic = Decimal50()
-        env = forward(self.graph, self.trace.rounds[self.step - 1].parameters, arithmetic)
+        env = forward(
+            self.graph, data_of(self.graph, kept(self.trace, self.step).parameters, sample.number), arithmetic
+        )
         found = backward(self.graph, of.key, env, arithmetic)
         by_entry = {
             entry.key: value
@@ -135,9 +140,9 @@ class _Whole:
         asked = self.asked
         what = Partial(asked.of, asked.symbol) if asked.of is not None else asked.symbol
         words: Inlines = (Math(after_symbol(asked.symbol) if asked.kind == "update" else what),)
-        if self.step > len(self.trace.rounds):
+        if self.step > self.trace.count:
             return (*self.phrases.say("updated_pass"), Text(": "), *words)
-        if len(self.trace.rounds) > 1:
+        if self.trace.count > 1:
             return self.phrases.say("in_round", number=self.step, part=words)
         return words
 
@@ -178,8 +183,13 @@ class _Whole:
         model = self.graph.model
         assert model.training is not None and model.loss is not None, "what is updated is trained"
         yield self._section("needed", [self.lines.gradient(model.loss, self.asked.symbol, True)])
-        round_ = self.trace.rounds[self.step - 1]
-        yield self._section("update", [self.lines.update(self.asked.symbol, round_, model.training, True)])
+        round_, at = kept(self.trace, self.step), self.lines.at
+        if is_plain(model.training, round_, model):
+            yield self._section("update", [self.lines.update(self.asked.symbol, round_, model.training, True)])
+            return
+        keys = [entry.key for entry in entry_symbols(self.asked.symbol)][:MOST_ENTRIES]
+        lines = [line for key in keys for line in update_lines(key, round_, at, model.training, key == keys[0])]
+        yield self._section("update", lines)
 
     def _above(self, key: str, of: Symbol) -> set[str]:
         """The nodes on the way from a tensor to what is differentiated."""

@@ -31,8 +31,8 @@ from graphdsl.ops.rows import PRODUCT_PRECEDENCE, call, entry_at, int_attribute,
 N = TypeVar("N")
 
 CONVOLVING = {
-    "stride": Option("whole"),
-    "padding": Option("whole", least=0),
+    "stride": Option("axes"),
+    "padding": Option("axes", least=0),
     "flip": Option("flag"),
 }
 TRANSPOSED = {key: CONVOLVING[key] for key in ("stride", "padding")}
@@ -48,8 +48,8 @@ class Geometry:
     image: Shape
     kernel: Shape
     places: int
-    stride: int
-    padding: int
+    stride: Shape
+    padding: Shape
     flip: bool
 
     @property
@@ -57,14 +57,28 @@ class Geometry:
         """Shape of the result, with an axis of filters where there is one of them in the filters' shape."""
         filters = self.kernel[:1] if len(self.kernel) == self.places + 2 else ()
         return filters + tuple(
-            (extent + 2 * self.padding - k) // self.stride + 1
-            for extent, k in zip(self.image[-self.places :], self.kernel[-self.places :], strict=True)
+            (extent + 2 * padding - k) // stride + 1
+            for extent, k, stride, padding in zip(
+                self.image[-self.places :], self.kernel[-self.places :], self.stride, self.padding, strict=True
+            )
         )
 
 
 def _geometry(image: Shape, kernel: Shape, places: int, given: Attributes) -> Geometry:
-    stride, padding, flip = (int_attribute(given, k, d) for k, d in (("stride", 1), ("padding", 0), ("flip", 0)))
-    return Geometry(image, kernel, places, stride, padding, bool(flip))
+    stride, padding = by_axis(given, "stride", 1, places), by_axis(given, "padding", 0, places)
+    return Geometry(image, kernel, places, stride, padding, bool(int_attribute(given, "flip", 0)))
+
+
+def by_axis(given: Attributes, name: str, default: int, places: int) -> Shape:
+    """An option for each axis; one number is for all."""
+    value = given.get(name, default)
+    if isinstance(value, int):
+        return (value,) * places
+    assert isinstance(value, tuple), "a whole number, or one for each axis"
+    if len(value) != places:
+        numbers, axes = f"{len(value)} number{'s' * (len(value) != 1)}", f"{places} {'axis' if places == 1 else 'axes'}"
+        raise ShapeMistake(f"`{name}` has {numbers} for {axes}")
+    return value
 
 
 _IMAGES = {1: ("a signal", "[n]", "[channels, n]"), 2: ("an image", "[h, w]", "[channels, h, w]")}
@@ -92,10 +106,14 @@ def _conv_shape(image: Shape, kernel: Shape, places: int, given: Attributes) -> 
         has = f"{own} channel{'s' * (own != 1)}"
         raise ShapeMistake(f"a filter for {wanted} channel{'s' * (wanted != 1)} meets {has}", (0, 1))
     spatial, ends = image[-places:], kernel[-places:]
-    if any(k > extent + 2 * geometry.padding for extent, k in zip(spatial, ends, strict=True)):
-        border = f" with a border of {geometry.padding}" if geometry.padding else ""
+    if any(k > extent + 2 * border for extent, k, border in zip(spatial, ends, geometry.padding, strict=True)):
+        border = f" with a border of {_times_or_one(geometry.padding)}" if any(geometry.padding) else ""
         raise ShapeMistake(f"a filter of {_times(ends)} does not fit into {spoken(spatial)}{border}", (0, 1))
     return geometry.output
+
+
+def _times_or_one(padding: Shape) -> str:
+    return str(padding[0]) if len(set(padding)) == 1 else _times(padding)
 
 
 def _times(shape: Shape) -> str:
@@ -110,7 +128,8 @@ def _products(geometry: Geometry) -> tuple[Triple, ...]:
     channels = range(_channels(image, places))
     found: list[Triple] = []
     for at, index in enumerate(indices(output)):
-        filter_, corner = index[:-places], [geometry.stride * (i - 1) - geometry.padding for i in index[-places:]]
+        steps = zip(index[-places:], geometry.stride, geometry.padding, strict=True)
+        filter_, corner = index[:-places], [stride * (i - 1) - padding for i, stride, padding in steps]
         for channel, offset in itertools.product(channels, indices(ends)):
             place = tuple(c + k for c, k in zip(corner, offset, strict=True))
             if not all(1 <= i <= extent for i, extent in zip(place, spatial, strict=True)):
@@ -246,12 +265,11 @@ def transposed_shape(row: Operation, shapes: tuple[Shape, ...], given: Attribute
     if _filters(kernel, places) != (x[0] if len(x) > places else None):
         wanted, own = _filters(kernel, places), x[0] if len(x) > places else None
         raise ShapeMistake(f"these filters take {_spoken_channels(wanted)}, not {_spoken_channels(own)}", (0, 1))
-    stride, padding = int_attribute(given, "stride"), int_attribute(given, "padding", 0)
-    ends = tuple(
-        (extent - 1) * stride + k - 2 * padding for extent, k in zip(x[-places:], kernel[-places:], strict=True)
-    )
+    strides, paddings = by_axis(given, "stride", 1, places), by_axis(given, "padding", 0, places)
+    axes = zip(x[-places:], kernel[-places:], strides, paddings, strict=True)
+    ends = tuple((extent - 1) * stride + k - 2 * padding for extent, k, stride, padding in axes)
     if min(ends) < 1:
-        raise ShapeMistake(f"with a padding of {padding}, nothing is left of {spoken(x)}", (0,))
+        raise ShapeMistake(f"with a padding of {_times_or_one(paddings)}, nothing is left of {spoken(x)}", (0,))
     channels = (_channels(kernel, places),) if len(kernel) > places else ()
     return channels + ends
 

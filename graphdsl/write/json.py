@@ -70,6 +70,7 @@ def _asked(training: Training) -> dict[str, tuple[object, object]]:
         "shuffle": (training.shuffle, None),
         "order": ("sequential" if training.sequential else "simultaneous", "simultaneous"),
         **{name: (None if value is None else plain(value.value), None) for name, value in said.items()},
+        "stop_each": (training.stop_each, "epoch"),
         "decay_every": (training.decay_every, 1),
         "error": (training.error, "before"),
         "t": (training.first, 1),
