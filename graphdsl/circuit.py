@@ -22,6 +22,7 @@ from graphdsl.expr import (
     Product,
     Quotient,
     Relation,
+    SubscriptedNotation,
     Sum,
     Symbol,
     children,
@@ -34,7 +35,7 @@ from graphdsl.expr import (
 from graphdsl.graph import Graph, Op, entry_symbols
 from graphdsl.lettering import lettering
 from graphdsl.names import Ink
-from graphdsl.numbers import Decimal50, Num, Shape, Tensor, scalar
+from graphdsl.numbers import Decimal50, Num, Shape, Tensor, scalar, spelled
 
 if TYPE_CHECKING:
     import networkx
@@ -215,6 +216,10 @@ def _sign(text: str) -> Symbol:
 def _called(call: Call) -> Symbol:
     """The name of the function on its gate."""
     notation = call.operation.notation
+    if isinstance(notation, SubscriptedNotation):
+        return Symbol(
+            f"%{notation.name}", ink=Ink(notation.name, spelled(dict(call.attributes).get(notation.attribute, "")))
+        )
     name = notation.name + "′" * notation.primes if isinstance(notation, FunctionNotation) else call.operation.name
     return _sign(name)
 

@@ -164,6 +164,9 @@ def _place(diagnostic: Diagnostic) -> int:
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The known word that the user probably meant, if one is close enough."""
     by_folded = {k.casefold(): k for k in known}
+    swapped = next((k for k in by_folded if sorted(k) == sorted(word.casefold())), None)
+    if swapped is not None:
+        return by_folded[swapped]
     found = difflib.get_close_matches(word.casefold(), by_folded, n=1, cutoff=0.6)
     return by_folded[found[0]] if found else None
 

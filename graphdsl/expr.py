@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Literal, Protocol, TypeVar
@@ -270,6 +270,8 @@ class Sides(Protocol):
     ) -> tuple[int, ...]: ...
 
 
+Kinks = Callable[[Attributes], tuple[Decimal, ...]]
+Refusal = Callable[[Attributes], tuple[str, str]]
 ShapeRule = Callable[[tuple[Shape, ...], Attributes], Shape]
 Formula = Callable[[tuple[Expr, ...], Attributes], Expr]
 Pullbacks = Callable[[tuple[Expr, ...], Attributes, Expr, Expr], tuple["Expr | None", ...]]
@@ -311,9 +313,12 @@ class Operation:
     element: (arguments, attributes, index) -> that entry of the output as a scalar expression; elementwise rows
         have none, they act on the entries.
     sides: where its kinks are, for an operation that is not smooth; not elementwise, it looks at whole arguments.
+    attributes: all that it reads.
+    options: those of them that a spec may set, and what each may be. defaults: their values where they are not said.
+    refusal: (attributes) -> what is wrong with the options, and a hint; empty words where nothing is.
+    kinks: the arguments at which an elementwise row of one argument is not smooth.
     entry_slope: (argument, attributes, output, index, index) -> ∂ that entry of the output / ∂ that entry of the only
         argument, in terms of the output, where this is plainer than the derivative of the entry's expression.
-    attributes: all that it reads; those that a spec may set are numbers, unless `options` says more of them.
     """
 
     name: str
@@ -330,6 +335,9 @@ class Operation:
     source: str = ""
     options: Mapping[str, Option] = field(default_factory=dict)
     entry_slope: EntrySlope | None = None
+    defaults: Attributes = field(default_factory=dict)
+    kinks: Kinks | None = None
+    refusal: Refusal | None = None
 
     def __repr__(self) -> str:
         return f"<{self.name}>"
@@ -371,6 +379,23 @@ def equals(*members: Expr) -> Relation:
     """The chain m0 = m1 = …"""
     signs: list[Sign] = ["="] * (len(members) - 1)
     return Relation(members, tuple(signs))
+
+
+_ORDERS: Mapping[Sign, frozenset[int]] = {
+    "<": frozenset({-1}), "=": frozenset({0}), ">": frozenset({1}),
+    "≤": frozenset({-1, 0}), "≥": frozenset({0, 1}), "≠": frozenset({-1, 1}),
+}  # fmt: skip
+
+
+def remaining(conditions: Sequence[Relation]) -> Relation | None:
+    """The condition that holds where none of these does, if all of them compare the same two members."""
+    members = conditions[0].members
+    signs = [sign for condition in conditions for sign in condition.signs]
+    if any(c.members != members or len(c.signs) != 1 for c in conditions) or not set(signs) <= set(_ORDERS):
+        return None
+    left = {-1, 0, 1}.difference(*(_ORDERS[sign] for sign in signs))
+    sign = next((sign for sign, orders in _ORDERS.items() if orders == left), None)
+    return None if sign is None else Relation(members, (sign,))
 
 
 def children(expr: Expr) -> tuple[Expr, ...]:
@@ -437,6 +462,11 @@ def with_children(expr: Expr, new: tuple[Expr, ...]) -> Expr:
 def _branch(value: Expr, condition: Expr) -> tuple[Expr, Relation]:
     assert isinstance(condition, Relation), "a condition stays a relation"
     return value, condition
+
+
+def with_span(expr: Expr, span: Span | None) -> Expr:
+    """The same node at another place of the text."""
+    return replace(expr, span=span)
 
 
 def rewrite(expr: Expr, change: Callable[[Expr], Expr]) -> Expr:

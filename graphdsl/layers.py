@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from graphdsl import ops
-from graphdsl.expr import Array, Call, Expr, Operation, Symbol, add
+from graphdsl.expr import Array, Expr, Symbol, add
 from graphdsl.names import Ink, entry_key, indexed
 from graphdsl.numbers import Shape, indices
 
@@ -18,15 +18,16 @@ class Dense:
     out: tuple[Symbol, Expr]
 
 
-def dense(
-    out: Symbol, z: Symbol, inputs: Expr, weights: Expr, bias: Expr | None, activation: Operation | None
-) -> Dense:
-    """Shapes: inputs (n,), weights (m, n), bias (m,), a number for the whole layer, or nothing; out (m,)."""
+def dense(out: Symbol, z: Symbol, inputs: Expr, weights: Expr, bias: Expr | None, activated: Expr | None) -> Dense:
+    """Shapes: inputs (n,), weights (m, n), bias (m,), a number for the whole layer, or nothing; out (m,).
+
+    activated: the activation of z; nothing where the layer is linear.
+    """
     weighted = ops.call(ops.MATMUL, weights, inputs)
     argument = add(weighted, bias) if bias is not None else weighted
-    if activation is None:
+    if activated is None:
         return Dense(None, (out, argument))
-    return Dense((z, argument), (out, Call(activation, (z,))))
+    return Dense((z, argument), (out, activated))
 
 
 def joined(sources: tuple[Expr, ...], shapes: tuple[Shape, ...]) -> Expr:

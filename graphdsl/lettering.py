@@ -38,7 +38,7 @@ from graphdsl.expr import (
 )
 from graphdsl.fonts import extents
 from graphdsl.names import Ink
-from graphdsl.numbers import written
+from graphdsl.numbers import spelled, written
 
 _SMALL = 0.72
 _LOWERED = -0.17
@@ -293,12 +293,14 @@ def _relation(expr: Relation) -> Runs:
 
 def _said(call: Call, attribute: str) -> Runs:
     """An attribute of the call as a subscript, if it is set."""
-    return _script(str(dict(call.attributes).get(attribute, "")), _LOWERED)
+    return _script(spelled(dict(call.attributes).get(attribute, "")), _LOWERED)
 
 
 def _call(call: Call) -> Runs:
     arguments = call.arguments
     match call.operation.notation:
+        case FunctionNotation(name) if not arguments:
+            return _words(name)
         case FunctionNotation(name, primes):
             return (Run(name + "′" * primes + "("), *_joined(arguments, ", "), Run(")"))
         case PrefixNotation(sign, precedence):

@@ -17,13 +17,17 @@ from graphdsl.syntax import DataKind, Setting
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """An input, target, parameter or constant, with its value before any training."""
+    """An input, target, parameter or constant, with its value before any training.
+
+    class_number: the class that a target was given as, counted from 1; 0 where it was given otherwise.
+    """
 
     kind: DataKind
     symbol: Symbol
     value: Tensor[Num]
     span: Span
     frozen: bool = False
+    class_number: int = 0
 
     @property
     def trained(self) -> bool:
@@ -210,6 +214,7 @@ class Model:
     sizes: Mapping[str, int] | None = None
     letters: frozenset[str] = frozenset()
     columns: Mapping[str, int] = field(default_factory=dict)
+    counts_classes: bool = False
     drawn: tuple[Drawn, ...] = ()
     announcements: tuple[Diagnostic, ...] = field(default=())
     report: Mapping[str, Setting] = field(default_factory=dict)

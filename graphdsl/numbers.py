@@ -193,6 +193,11 @@ def plain(value: Decimal) -> str:
     return f"{format(short.scaleb(-short.adjusted(), EXACT), 'f')}e{short.adjusted():+d}"
 
 
+def spelled(value: object) -> str:
+    """An attribute of a call as a subscript shows it."""
+    return plain(value) if isinstance(value, Decimal) else str(value)
+
+
 class Decimal50:
     """Decimal arithmetic with 50 significant digits that knows whether a value is exact.
 
@@ -289,20 +294,45 @@ class Decimal50:
         value = wide.divide(wide.subtract(Decimal(1), e), wide.add(Decimal(1), e))
         return Num(self._context.plus(value.copy_sign(x.value)), False)
 
-    def by_mpmath(self, name: str, x: Num) -> Num:
-        """sin, cos and their like, which decimal does not have."""
+    def by_mpmath(self, name: str, x: Num, exact_at: int = 0) -> Num:
+        """sin, cos and their like, which decimal does not have; at one argument the value is a whole number."""
         import mpmath
 
         with mpmath.workdps(self.precision + 30 + max(0, x.value.adjusted())):
             digits = mpmath.nstr(getattr(mpmath, name)(mpmath.mpf(str(x.value))), self.precision + 10)
         value = self._context.create_decimal(digits)
-        return Num(value, x.exact and not x.value)
+        return Num(value if value else Decimal(0), x.exact and x.value == exact_at)
+
+    def arc(self, name: str, x: Num, exact_at: int) -> Num:
+        """arcsin and arccos, of a number from −1 to 1."""
+        if x.value.copy_abs() > 1:
+            raise NumberMistake(f"arc{name} of {brief(x.value)}", f"arc{name} takes a number from -1 to 1")
+        return self.by_mpmath(f"a{name}", x, exact_at)
+
+    def hyperbolic(self, name: str, x: Num) -> Num:
+        """sinh and cosh; both are about half of e^|x|."""
+        if x.value.copy_abs() > _SATURATED:
+            raise too_large()
+        try:
+            return self.by_mpmath(name, x)
+        except Overflow:
+            raise too_large() from None
+
+    def error_function(self, name: str, x: Num) -> Num:
+        """erf, and erfc = 1 − erf, which keeps its digits where erf is nearly 1."""
+        if x.value.copy_abs() <= _SATURATED:
+            return self.by_mpmath(name, x)
+        limits = {"erf": (1, -1), "erfc": (0, 2)}[name]
+        return Num(Decimal(limits[x.value < 0]), False)
 
 
 def too_large() -> NumberMistake:
     """The mistake of a value beyond the stated limit."""
     return NumberMistake(f"the value overflows: it is 10^{LARGEST_EXPONENT} or more")
 
+
+_SATURATED = 1_000
+"""Beyond it e^x is more than a value may be, and erf is ±1 to more digits than are carried."""
 
 _DECIMAL_FUNCTIONS: Mapping[str, Callable[[Decimal50, Num], Num]] = {
     "exp": Decimal50.exp,
@@ -311,6 +341,14 @@ _DECIMAL_FUNCTIONS: Mapping[str, Callable[[Decimal50, Num], Num]] = {
     "tanh": Decimal50.tanh,
     "sin": lambda a, x: a.by_mpmath("sin", x),
     "cos": lambda a, x: a.by_mpmath("cos", x),
+    "tan": lambda a, x: a.by_mpmath("tan", x),
+    "arctan": lambda a, x: a.by_mpmath("atan", x),
+    "arcsin": lambda a, x: a.arc("sin", x, 0),
+    "arccos": lambda a, x: a.arc("cos", x, 1),
+    "sinh": lambda a, x: a.hyperbolic("sinh", x),
+    "cosh": lambda a, x: a.hyperbolic("cosh", x),
+    "erf": lambda a, x: a.error_function("erf", x),
+    "erfc": lambda a, x: a.error_function("erfc", x),
 }
 
 
@@ -370,4 +408,12 @@ _FLOAT_FUNCTIONS: Mapping[str, Callable[[float], float]] = {
     "tanh": math.tanh,
     "sin": math.sin,
     "cos": math.cos,
+    "tan": math.tan,
+    "arctan": math.atan,
+    "arcsin": math.asin,
+    "arccos": math.acos,
+    "sinh": math.sinh,
+    "cosh": math.cosh,
+    "erf": math.erf,
+    "erfc": math.erfc,
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 from graphdsl.check.scope import spread
@@ -97,7 +98,7 @@ class _Overriding:
             return
         self.done.append(key)
         places = (
-            self._given, self._declared, self._entry, self._in_a_layer, self._of_a_layer, self._of_an_instance,
+            self._given, self._declared, self._entry, self._element, self._in_a_layer, self._of_a_layer, self._of_an_instance,
             self._said, self._unsaid,
         )  # fmt: skip
         if not any(place(setting) for place in places):
@@ -152,7 +153,7 @@ class _Overriding:
             return [declared]
         values = list(value.entries) if own and isinstance(value, Array) else [value] * len(names)
         return [
-            Declared(Names(n, None, n.span), declared.shape, v, declared.span)
+            Declared(Names(n, None, n.span), declared.shape, declared.elements, v, declared.span)
             for n, v in zip(names, values, strict=True)
         ]
 
@@ -173,6 +174,27 @@ class _Overriding:
                 return True
         return False
 
+    def _element(self, setting: Setting) -> bool:
+        """An entry that a declaration names beside its numbers: `w(u, v) = [2, 5]`."""
+        if setting.member or setting.brackets:
+            return False
+        for i, statement in enumerate(self.statements):
+            for declared in statement.declared if isinstance(statement, Declaration) else ():
+                place = self._place_of(setting.name, declared)
+                if place is not None and isinstance(declared.value, Array):
+                    if (value := self._number(setting)) is not None:
+                        entries = declared.value.entries
+                        new = replace(declared.value, entries=(*entries[:place], value, *entries[place + 1 :]))
+                        self.statements[i] = _map_values(statement, partial(_instead, declared.value, new))
+                    return True
+        return False
+
+    def _place_of(self, name: Name, declared: Declared) -> int | None:
+        """The place, from 0, of the number of an entry that has a name."""
+        names = [n for group in declared.elements for n in spread(group, self.quiet)]
+        numbers = len(declared.value.entries) if isinstance(declared.value, Array) else 0
+        return next((i for i, n in enumerate(names) if _same(n, name) and len(names) == numbers), None)
+
     def _in_a_layer(self, setting: Setting) -> bool:
         """A name that a layer makes a parameter of, as `weights = [w1, w2]` does: now it is declared, at its place."""
         if setting.member or setting.brackets or self._is_computed(setting.name):
@@ -181,7 +203,7 @@ class _Overriding:
             if canonical(symbol.key) == canonical(setting.name.text) and symbol.span and symbol.key != "none":
                 value = self._number(setting)
                 name = Name(symbol.key, symbol.span)
-                declared = Declared(Names(name, None, name.span), (), value, name.span)
+                declared = Declared(Names(name, None, name.span), (), (), value, name.span)
                 self.statements.append(Declaration("param", (declared,), name.span))
                 return True
         return False
@@ -365,6 +387,11 @@ def _with_entry(value: Expr | Quoted, setting: Setting) -> Expr | Quoted:
             return replace(value, entries=entries)
         case _:
             return value
+
+
+def _instead(old: Expr, new: Expr, value: Expr | Quoted) -> Expr | Quoted:
+    """The new value where the old one stands."""
+    return new if value is old else value
 
 
 def _map_values(statement: Statement, change: Callable[[Expr | Quoted], Expr | Quoted]) -> Statement:

@@ -169,8 +169,8 @@ class Builder:
         return Declaration(keyword.text, tuple(declared), span)
 
     def _declared(self, parts: Any, span: Span) -> Declared:
-        names, shape, value = parts
-        return Declared(names, tuple(shape or ()), value, span)
+        names, shape, elements, value = parts
+        return Declared(names, tuple(shape or ()), tuple(elements or ()), value, span)
 
     def _names(self, parts: Any, span: Span) -> Names:
         first, last = parts

@@ -58,10 +58,11 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """A name or range of names in a declaration, with its shape and value if it has them."""
+    """A name or range of names in a declaration, with its shape, the names of its entries and its value if it has them."""
 
     names: Names
     shape: tuple[Expr, ...]
+    elements: tuple[Names, ...]
     value: Expr | None
     span: Span
 

@@ -100,7 +100,8 @@ def assignments(graph: Graph, seed: int, count: int, shared: bool) -> Iterator[d
 def _near(x: Num, seed: str) -> Num:
     rng = random.Random(seed)
     factor = Decimal(rng.randint(800, 1200)) / 1000
-    return ARITHMETIC.add(ARITHMETIC.multiply(x, Num(factor)), Num(Decimal(rng.randint(1, 99)) / 100_000))
+    near = ARITHMETIC.add(ARITHMETIC.multiply(x, Num(factor)), Num(Decimal(rng.randint(1, 99)) / 100_000))
+    return near if not 0 < x.value < 1 <= near.value else Num((x.value + 1) / 2)  # a probability stays one
 
 
 def false_equalities(graph: Graph, document: Document, seed: int = 1, count: int = 3) -> list[str]:

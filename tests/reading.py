@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Context, Decimal
 from fractions import Fraction
@@ -125,6 +125,12 @@ def tokens(text: str) -> list[Token]:
 
 # --- tokens -> value
 
+
+def all_entries(values: Iterable[Value]) -> list[Value]:
+    """Numbers, and the entries of arrays."""
+    return [entry for v in values for entry in (v.flat if isinstance(v, Arr) else (v,))]
+
+
 FUNCTIONS: dict[str, Callable[..., Value]] = {
     "max": lambda *x: max(x, key=real),
     "min": lambda *x: min(x, key=real),
@@ -137,10 +143,67 @@ FUNCTIONS: dict[str, Callable[..., Value]] = {
     "cos": lambda x: Exact(1) if x == 0 else mpmath.cos(real(x)),
     "sgn": lambda x: Exact((real(x) > 0) - (real(x) < 0)),
     "id": lambda x: x,
+    "tan": lambda x: Exact(0) if x == 0 else mpmath.tan(real(x)),
+    "arctan": lambda x: Exact(0) if x == 0 else mpmath.atan(real(x)),
+    "arcsin": lambda x: Exact(0) if x == 0 else mpmath.asin(real(x)),
+    "arccos": lambda x: Exact(0) if x == 1 else mpmath.acos(real(x)),
+    "sinh": lambda x: Exact(0) if x == 0 else mpmath.sinh(real(x)),
+    "cosh": lambda x: Exact(1) if x == 0 else mpmath.cosh(real(x)),
+    "erf": lambda x: Exact(0) if x == 0 else mpmath.erf(real(x)),
+    "rsqrt": lambda x: 1 / mpmath.sqrt(real(x)),
+    "step": lambda x: Exact(real(x) >= 0),
+    "softplus": lambda x: mpmath.log1p(mpmath.exp(real(x))),
+    "softsign": lambda x: x / (1 + abs(x)),
+    "ELU": lambda x: x if real(x) > 0 else mpmath.expm1(real(x)),
+    "SELU": lambda x: real(_SELU[0]) * (real(x) if real(x) > 0 else real(_SELU[1]) * mpmath.expm1(real(x))),
+    "GELU": lambda x: real(x) / 2 * mpmath.erfc(-real(x) / mpmath.sqrt(2)),
+    "tanhGELU": lambda x: (
+        real(x) / 2 * (1 + mpmath.tanh(mpmath.sqrt(2 / mpmath.pi) * (real(x) + real(_CUBIC) * real(x) ** 3)))
+    ),
+    "SiLU": lambda x: real(x) / (1 + mpmath.exp(-real(x))),
+    "mish": lambda x: real(x) * mpmath.tanh(mpmath.log1p(mpmath.exp(real(x)))),
+    "hardtanh": lambda x: min(Exact(1), max(Exact(-1), x, key=real), key=real),
+    "hardsigmoid": lambda x: min(Exact(1), max(Exact(0), x / 6 + Exact("1/2"), key=real), key=real),
+    "logsumexp": lambda *x: mpmath.log(sum(mpmath.exp(real(z)) for z in all_entries(x))),
 }
+OF_ALL = {"logsumexp"}
+"""Functions of all numbers that they are given, and not of each entry."""
+
+_SELU = tuple(map(Fraction, ("1.0507009873554804934193349852946", "1.6732632423543772848170429916717")))
+_CUBIC = Fraction("0.044715")
+_SUBSCRIPTED = re.compile(r"(log|softmax|huber)(?:([₀-₉]+)|_\{([0-9.]+)\})")
+_LOWERED = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
+
+
+def function(name: str) -> Callable[..., Value] | None:
+    """What a printed name of a function stands for; the base of a logarithm and the like are subscripts."""
+    match = _SUBSCRIPTED.fullmatch(name)
+    if match is None:
+        return FUNCTIONS.get(name)
+    below = Fraction(match[3] or match[2].translate(_LOWERED))
+    return {"log": _log, "softmax": _softmax, "huber": _huber}[match[1]](below)
+
+
+def _log(base: Fraction) -> Callable[..., Value]:
+    def log(x: Value) -> Value:
+        found = mpmath.log(real(x)) / mpmath.log(real(base))
+        whole = int(mpmath.nint(found))
+        return Exact(whole) if isinstance(x, Fraction) and base**whole == x else found
+
+    return log
+
+
+def _softmax(place: Fraction) -> Callable[..., Value]:
+    return lambda *x: mpmath.exp(real(x[int(place) - 1])) / sum(mpmath.exp(real(z)) for z in x)
+
+
+def _huber(delta: Fraction) -> Callable[..., Value]:
+    return lambda x: x * x / 2 if abs(x) <= delta else delta * (abs(x) - delta / 2)
 
 
 def real(x: Value) -> mpmath.mpf:
+    if isinstance(x, mpmath.mpc):
+        raise NotRead
     return mpmath.mpf(x.numerator) / x.denominator if isinstance(x, Fraction) else x
 
 
@@ -385,8 +448,11 @@ class Reader:
             while self.take(","):
                 arguments.append(self.sum())
             self.need(")")
-            if text in FUNCTIONS and not self.named:
-                return each(FUNCTIONS[text], *arguments)
+            known = function(text)
+            if known is not None and not self.named:
+                return known(*arguments) if text in OF_ALL else each(known, *arguments)
+        elif text == "π":
+            return +mpmath.pi
         self.named = True
         return Exact(1)
 

@@ -1,6 +1,7 @@
 """Every row of the table of operations -> arguments to try it on, and the same operation in PyTorch.
 
-A new row gets a line in TORCH, and, if it does not act entry by entry, one in TRIALS.
+A new row gets a line in TORCH, and, if it does not act entry by entry, one in TRIALS. The functions of one number that a
+spec may call are compared with their peers in `test_functions`.
 """
 
 from __future__ import annotations
@@ -16,8 +17,14 @@ from graphdsl.numbers import Shape
 MATRIX = (2, 3)
 Trial = tuple[tuple[Shape, ...], dict[str, Attribute]]
 
-POSITIVE = {"ln", "sqrt", "power"}
+ENTRYWISE = [row for row in ops.SPOKEN.values() if row.elementwise and row.arity == (1, 1)]
+"""The functions of one number that a spec may call."""
+
+POSITIVE = {"ln", "log", "sqrt", "rsqrt", "power", "arcsin", "arccos", "ln of a probability"}
 """Rows that are tried on positive numbers only."""
+
+LARGEST = {"arcsin": 900, "arccos": 900, "ln of a probability": 900}
+"""In thousandths, for rows that take no number above 1."""
 
 ALL: dict[str, Attribute] = {}
 LANES: list[Trial] = [
@@ -79,6 +86,10 @@ def _pooled(row: Operation, shape: Shape, given: dict[str, Attribute]) -> Shape:
 
 
 TRIALS: dict[str, list[Trial]] = {
+    "log": [(((),), {"base": Decimal(2)}), ((MATRIX,), {"base": Decimal(2)})],
+    "logsumexp of numbers": [(((), (), ()), ALL)],
+    "softmax of numbers": [(((), (), ()), {"entry": 2})],
+    **{letter.name: [((), ALL)] for letter in (ops.PI, ops.SELU_SCALE, ops.SELU_ALPHA)},
     "max": [(((), ()), ALL), ((MATRIX, MATRIX), ALL), (((3,), (3,), ()), ALL), (((),), ALL)],
     "min": [(((), ()), ALL), ((MATRIX, MATRIX), ALL), (((3,), (3,), ()), ALL)],
     "@": [(s, ALL) for s in (((2, 3), (3, 2)), ((2, 3), (3,)), ((3,), (3, 2)), ((3,), (3,)))],
@@ -245,12 +256,8 @@ def _by_softmax(name: str) -> Peer:
     return of
 
 
-def _entry(function: str) -> Peer:
-    return lambda torch, x, given: getattr(torch, function)(x)
-
-
-def _leaky(torch: Any, x: Any, given: dict[str, Attribute]) -> Any:
-    return torch.nn.functional.leaky_relu(x, 0.01)
+def _number(value: str) -> Peer:
+    return lambda torch, given: torch.tensor(float(Decimal(value)), dtype=torch.float64, requires_grad=True)
 
 
 def _fold(function: str) -> Peer:
@@ -265,23 +272,24 @@ def _fold(function: str) -> Peer:
 _MAX_POOL, _AVG_POOL, _CONV1D, _CONV2D = _pool("max"), _pool("avg"), _conv(1), _conv(2)
 _LARGEST, _SMALLEST = _extreme("amax"), _extreme("amin")
 
+SCALE, ALPHA = 1.0507009873554804934193349852946, 1.6732632423543772848170429916717
+
 TORCH: dict[str, Peer] = {
-    "exp": _entry("exp"),
-    "ln": _entry("log"),
-    "sqrt": _entry("sqrt"),
-    "sin": _entry("sin"),
-    "cos": _entry("cos"),
-    "abs": _entry("abs"),
     "max": _fold("maximum"),
     "min": _fold("minimum"),
-    "relu": _entry("relu"),
-    "leaky_relu": _leaky,
-    "sigmoid": _entry("sigmoid"),
-    "tanh": _entry("tanh"),
-    "linear": lambda torch, x, given: 1 * x,
-    "sign": _entry("sign"),
     "relu'": lambda torch, x, given: (x > 0).double() + 0 * x,
     "leaky_relu'": lambda torch, x, given: (x > 0).double() * 0.99 + 0.01 + 0 * x,
+    "elu'": lambda torch, x, given: torch.where(x > 0, 1 + 0 * x, torch.exp(x)),
+    "selu'": lambda torch, x, given: SCALE * torch.where(x > 0, 1 + 0 * x, ALPHA * torch.exp(x)),
+    "hard_sigmoid'": lambda torch, x, given: (abs(x) < 3).double() / 6 + 0 * x,
+    "hard_tanh'": lambda torch, x, given: (abs(x) < 1).double() + 0 * x,
+    "π": _number("3.141592653589793238"),
+    "λ": _number(str(SCALE)),
+    "α": _number(str(ALPHA)),
+    "ln of a probability": lambda torch, x, given: torch.log(x),
+    "huber of a difference": lambda torch, x, given: torch.nn.functional.huber_loss(x, 0 * x, reduction="none"),
+    "logsumexp of numbers": lambda torch, *a: torch.logsumexp(torch.stack(a[:-1]), 0),
+    "softmax of numbers": lambda torch, *a: torch.softmax(torch.stack(a[:-1]), 0)[a[-1]["entry"] - 1],
     "power": lambda torch, a, b, given: a**b,
     "@": lambda torch, a, b, given: a @ b,
     "⊙": lambda torch, a, b, given: a * b,

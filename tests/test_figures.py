@@ -300,7 +300,7 @@ def test_in_words() -> None:
 
 
 REFUSED = {
-    "path:w31": "no path from `w31`: nothing is called that; did you mean `w3`?",
+    "path:w31": "no path from `w31`: nothing is called that; did you mean `w13`?",
     "gradient": "nothing is called `gradient` to show; did you mean `gradients`?",
     "gradients,updated": "`gradients` belong to the pass before an update",
 }

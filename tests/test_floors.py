@@ -19,7 +19,7 @@ FLOORS = (
     {"diagram", "document", "lettering", "outline"},
     {"derive"},
     {"ops"},
-    {"layers", "optimizers", "adjoint", "starter"},
+    {"layers", "losses", "optimizers", "adjoint", "starter"},
     {"syntax"},
     {"neighbours"},
     {"parse", "lex", "slips", "statements", "tables", "datafile", "fmt"},

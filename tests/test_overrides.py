@@ -22,7 +22,7 @@ from graphdsl.parse import parse
 HOME = Path(__file__).parent
 WRONG = sorted((HOME / "wrong" / "options").glob("*.spec"))
 
-SPEC = """input    i1..i2 = [0.05, 0.10], K = [k1 = 1, k2 = 2]
+SPEC = """input    i1..i2 = [0.05, 0.10], K = [k1 = 1, k2 = 2], g(g1, g2) = [1, 2]
 target   t1, t2 = 0.01
 param    w1..w4 = [0.15, 0.20, 0.25, 0.30]
 param    v1..v2
@@ -31,7 +31,7 @@ layer    hidden(h1, h2) sigmoid from i1, i2 { weights = w1..w4; bias = c1 }
 layer    output(o1, o2) sigmoid { weights = [u1 = 0.1, u2; u3, u2]; bias = d }
 layer    last[2] tanh { weights = [0.1, 0.2; 0.3, 0.4] }
 init     all = uniform(-1, 1), seed = 3
-loss     E = (t1 - last[1])^2 + (t2 - last[2])^2 + v1^2 + v2^2 + K[1]*k2 + c2
+loss     E = (t1 - last[1])^2 + (t2 - last[2])^2 + v1^2 + v2^2 + K[1]*k2 + c2 + g1*g[2]
 train    sgd { eta = 0.5, epochs = 2 }
 """
 
@@ -62,6 +62,7 @@ def changed(*settings: str) -> dict[str, list[str]]:
         (["c2=0.5"], {"c2": ["0.5"]}),
         (["K=[3, 4]"], {"K": ["3", "4"]}),
         (["k2=5"], {"K": ["1", "5"]}),
+        (["g2=5"], {"g": ["1", "5"]}),
         (["v2=0.5"], {"v2": ["0.5"]}),  # its neighbours are drawn as before
         (["u1=7"], {"u1": ["7"]}),
         (["u2=7"], {"u2": ["7"]}),

@@ -11,6 +11,7 @@ from graphdsl.check.expand import expand
 from graphdsl.check.expectations import expectations
 from graphdsl.check.functions import declared_functions
 from graphdsl.check.initial import fill
+from graphdsl.check.losses import enter_losses
 from graphdsl.check.questions import Overrides, Questions, declare_given, given_values
 from graphdsl.check.resolve import Resolver
 from graphdsl.check.rules import rules
@@ -69,6 +70,7 @@ def check(spec: Spec) -> Model:
         scope.declare_family(family.name, family.members)
     scope.declare_broken(expanded.broken, "node")
     resolver = Resolver(scope, functions)
+    enter_losses(resolver)
     definitions = Definitions(scope, resolver)
     sizes = declare_symbols(spec.of(Symbols), scope, resolver)
     for declaration in _sizes_known(spec):
@@ -91,6 +93,7 @@ def check(spec: Spec) -> Model:
     states = state_names(plan)
     settings = numbers([o for o in spec.of(Options) if o.kind == "numbers"], states, scope, resolver)
     shown = report([o for o in spec.of(Options) if o.kind == "report"], scope)
+    _report_unsized(scope)
     data = quantities(scope, frozen, drawn is not None)
     gradients = spec.of(Gradient)
     objectives, wrt = _objectives(gradients, loss, scope, resolver)
@@ -135,6 +138,7 @@ def check(spec: Spec) -> Model:
         sizes=sizes,
         columns=placed,
         letters=frozenset(n.text for s in spec.of(Symbols) for d in s.declared for n in spread(d.names, reporter)),
+        counts_classes=scope.counts_classes,
         drawn=drawn or (),
         announcements=tuple(reporter.warnings),
         report=shown,
@@ -163,6 +167,17 @@ def _defined(spec: Spec) -> frozenset[str]:
         found += [layer.name.text, f"{layer.name.text}.z", *units, *(f"z_{unit}" for unit in units)]
     found += [f"z_{name}" for name in found]
     return frozenset(map(canonical, found))
+
+
+def _report_unsized(scope: Scope) -> None:
+    """A class number that is compared with nothing."""
+    for unsized in () if scope.reporter.errors else scope.unsized.values():
+        scope.reporter.error(
+            f"how many classes `{unsized.name}` has is not known",
+            unsized.span,
+            hint=f"compare it with an output, `loss cross_entropy({unsized.name}, p)`, or say it: "
+            f"`target {unsized.name}[3] = class({unsized.chosen})`",
+        )
 
 
 def _words(spec: Spec, kind: str, reporter: Reporter) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Protocol
+from typing import Protocol, TypeGuard
 
 from graphdsl import ops
 from graphdsl.check.scope import Scope, counted
@@ -34,33 +34,6 @@ from graphdsl.limits import exceeded
 from graphdsl.names import canonical
 from graphdsl.numbers import Num, Shape, indices, size
 from graphdsl.syntax import MATMUL, NAMED
-
-LATER_FUNCTIONS = frozenset(
-    [
-        "elu",
-        "selu",
-        "gelu",
-        "silu",
-        "swish",
-        "mish",
-        "softplus",
-        "softsign",
-        "hard_sigmoid",
-        "hard_tanh",
-        "step",
-        "sign",
-        "tan",
-        "arctan",
-        "rsqrt",
-        "erf",
-        "arcsin",
-        "arccos",
-        "sinh",
-        "cosh",
-        "cross_entropy",
-        "class",
-    ]
-)
 
 FLAGS = {"true": 1, "false": 0}
 SHAPE_FUNCTIONS: Mapping[str, Callable[[Shape], int | None]] = {
@@ -92,12 +65,16 @@ class Resolving(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A call as written: the function's own name, its inputs, and its options."""
+    """A call as written: the function's own name, its inputs, and its options.
+
+    known: the inputs, where they are looked up already.
+    """
 
     name: str
     call: Call
     inputs: tuple[Expr, ...]
     named: tuple[Call, ...]
+    known: tuple[Typed, ...] | None = None
 
     @property
     def span(self) -> Span | None:
@@ -107,17 +84,23 @@ class Asked:
 Settings = dict[str, Attribute]
 
 
+Form = Callable[["Calls", Asked], Typed | None]
+"""What a function that is not one row as it is makes of a call."""
+
+
 class Calls:
     """Looks calls up; answers nothing where a mistake was reported."""
 
     def __init__(self, resolver: Resolving):
         self.resolver = resolver
         self.reporter = resolver.scope.reporter
+        self.entered: dict[str, Form] = {}
+        """Functions that others look up, such as losses, by name in small letters."""
 
     def resolve(self, expr: Call) -> Typed | None:
         """The formula that a call stands for, with its shape."""
         asked = _asked(expr)
-        form = FORMS.get(asked.name)
+        form = self.entered.get(asked.name) or FORMS.get(asked.name)
         row = _row_of(asked.name)
         if form is None and row is None:
             self._inputs(asked)
@@ -126,6 +109,12 @@ class Calls:
         typed = form(self, asked) if form else self._row(row, asked) if row else None
         return None if typed is None or not self._small(typed.shape, asked) else typed
 
+    def applied(self, row: Operation, x: Typed, named: tuple[Call, ...], span: Span) -> Typed | None:
+        """A function of one argument that is looked up already, as a layer applies its activation."""
+        asked = Asked(row.name, Call(row, (x.expr, *named), span=span), (x.expr,), named, (x,))
+        form = FORMS.get(row.name) if _row_of(row.name) is row else None
+        return form(self, asked) if form else self._row(row, asked)
+
     def _small(self, shape: Shape, asked: Asked) -> bool:
         return counted(shape, "this", asked.span, self.reporter)
 
@@ -133,6 +122,8 @@ class Calls:
 
     def _inputs(self, asked: Asked) -> tuple[Typed, ...] | None:
         """All inputs; every mistake in any of them is reported before nothing is answered."""
+        if asked.known is not None:
+            return asked.known
         typed = [self.resolver.resolve(x) for x in asked.inputs]
         return None if None in typed else tuple(t for t in typed if t is not None)
 
@@ -160,9 +151,18 @@ class Calls:
     ) -> tuple[tuple[Typed, ...], Settings] | None:
         """Inputs and options, all of their mistakes reported."""
         typed = self._inputs(asked)
-        settings = self.options(asked, options_of(row))
+        settings = self.options(asked, row.options)
         fits = self._takes(asked, least, most)
-        return None if typed is None or settings is None or not fits else (typed, settings)
+        if typed is None or settings is None or not fits or not self._fit(row, settings, asked):
+            return None
+        return typed, settings
+
+    def _fit(self, row: Operation, settings: Settings, asked: Asked) -> bool:
+        """Whether the options have values that the row can take."""
+        wrong, hint = row.refusal(settings) if row.refusal is not None else ("", "")
+        if wrong:
+            self.reporter.error(wrong, self._name_of(asked.call), hint=hint)
+        return not wrong
 
     def _whole(self, value: Expr, what: str, least: int) -> int | None:
         found = self.resolver.single(value)
@@ -228,11 +228,7 @@ class Calls:
         folded = name.casefold()
         span = self._name_of(expr)
         scope = self.resolver.scope
-        if folded in LATER_FUNCTIONS:
-            self.reporter.error(f"`{name}` is not in the language yet", span)
-        elif folded == "log":
-            self.reporter.error("`log` needs a base", span, hint="write ln(x) for the natural logarithm")
-        elif folded == "argmax":
+        if folded == "argmax":
             self.reporter.error(
                 "`argmax` has no derivative and is no function here", span, hint="the page shows which is largest"
             )
@@ -240,7 +236,9 @@ class Calls:
             scope.used.add(canonical(name))
             self.reporter.error(f"`{name}` is not a function", span, hint=f"to multiply, write {name}*(…)")
         else:
-            self.reporter.error(f"there is no function `{name}`", span, hint=did_you_mean(name, FUNCTIONS))
+            self.reporter.error(
+                f"there is no function `{name}`", span, hint=did_you_mean(name, (*FUNCTIONS, *self.entered))
+            )
 
     def _name_of(self, call: Call) -> Span | None:
         """Where the name of a called function stands."""
@@ -486,17 +484,17 @@ class Calls:
         return False
 
 
+def is_named(expr: Expr) -> TypeGuard[Call]:
+    """Whether an argument is an option, `slope = 0.1`."""
+    return isinstance(expr, Call) and expr.operation is NAMED
+
+
 def _asked(expr: Call) -> Asked:
     folded = expr.operation.name.casefold()
     name = ops.ALIASES.get(folded, folded)
-    named = tuple(a for a in expr.arguments if isinstance(a, Call) and a.operation is NAMED)
-    inputs = tuple(a for a in expr.arguments if not (isinstance(a, Call) and a.operation is NAMED))
+    named = tuple(a for a in expr.arguments if is_named(a))
+    inputs = tuple(a for a in expr.arguments if not is_named(a))
     return Asked(name, expr, inputs, named)
-
-
-def options_of(row: Operation) -> Mapping[str, Option]:
-    """What may be said to a row by name; the attributes of an elementwise one are numbers."""
-    return row.options or {name: Option("number") for name in row.attributes if row.elementwise}
 
 
 def _lanes(x: Typed, by: str) -> list[tuple[Expr, ...]]:
@@ -527,7 +525,7 @@ def _row_of(name: str) -> Operation | None:
     return ops.MATMUL if name == MATMUL.name else ops.find(name)
 
 
-FORMS: Mapping[str, Callable[[Calls, Asked], Typed | None]] = {
+FORMS: Mapping[str, Form] = {
     "linear": Calls.linear,
     "max": Calls.extreme,
     "min": Calls.extreme,

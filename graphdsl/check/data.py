@@ -7,12 +7,14 @@ from dataclasses import replace
 from decimal import Decimal
 
 from graphdsl.check.calls import SHAPE_FUNCTIONS
+from graphdsl.check.losses import class_exists, class_number, is_class, one_hot_values
 from graphdsl.check.resolve import Resolver
-from graphdsl.check.scope import Datum, Scope, counted, spread
+from graphdsl.check.scope import Datum, Scope, Unsized, counted, spread
 from graphdsl.derive.shape import spoken
-from graphdsl.diagnostics import Span
+from graphdsl.diagnostics import Span, did_you_mean
 from graphdsl.expr import Array, Call, Expr, Relation, Symbol, walk
 from graphdsl.model import Quantity
+from graphdsl.names import canonical
 from graphdsl.numbers import Num, Shape, Tensor, size
 from graphdsl.syntax import DataKind, Declaration, Declared, LateParam, Name, Names, Symbols
 
@@ -25,7 +27,8 @@ def declare_data(statement: Declaration, scope: Scope, resolver: Resolver) -> No
         if valued != [False] * (len(valued) - 1) + [True]:
             _half_valued(declared, scope)
             for d in declared:
-                scope.declare_broken([d.names.first, *([d.names.last] if d.names.last else [])], statement.kind)
+                groups = (d.names, *d.elements)
+                scope.declare_broken([n for g in groups for n in (g.first, g.last) if n is not None], statement.kind)
             return
         declared = [replace(d, value=declared[-1].value) for d in declared]
     for d in declared:
@@ -56,12 +59,87 @@ def _declare_group(kind: DataKind, declared: Declared, scope: Scope, resolver: R
         scope.declare_broken(filter(None, (declared.names.first, declared.names.last)), kind)
         return
     shape = _shape(declared, resolver)
+    entries = _entries(declared, names, shape, scope)
+    if entries is None:
+        scope.declare_broken([*names, *(group.first for group in declared.elements)], kind)
+        return
+    if entries:
+        _declare_with_entries(kind, names[0], entries, declared, scope, resolver)
+        return
+    if is_class(declared.value):
+        _declare_class(kind, names, shape or (), declared, scope, resolver)
+        return
     values = None if shape is None else _values(declared, names, shape, resolver)
     if shape is None or values is None:
         scope.declare_broken(names, kind)
         return
     for name, value in zip(names, values, strict=True):
         _declare_one(kind, name, shape, value, declared, scope, resolver)
+
+
+def _entries(declared: Declared, names: list[Name], shape: Shape | None, scope: Scope) -> list[Name] | None:
+    """The names of a vector's entries; none where there are no such names, nothing where they are wrong."""
+    entries = [name for group in declared.elements for name in spread(group, scope.reporter)]
+    if not declared.elements:
+        return []
+    if not entries or shape is None:
+        return None
+    if len(names) > 1:
+        scope.reporter.error("names of entries belong to one vector", declared.names.span, f"these are {len(names)}")
+        return None
+    if shape and shape != (len(entries),):
+        many = "1 name" if len(entries) == 1 else f"{len(entries)} names"
+        scope.reporter.error(f"`{names[0].text}` is {spoken(shape)}, but has {many}", declared.span)
+        return None
+    return entries
+
+
+def _declare_with_entries(
+    kind: DataKind, name: Name, entries: list[Name], declared: Declared, scope: Scope, resolver: Resolver
+) -> None:
+    """`target y(cat, dog, bird) = dog`: a vector whose entries have names; one of them alone is a class."""
+    symbol = Symbol(name.text, (len(entries),), parts=tuple(Symbol(entry.text) for entry in entries))
+    places = [canonical(entry.text) for entry in entries]
+    written, chosen = declared.value, 0
+    value: Tensor[Num] | None = None
+    if isinstance(written, Symbol) and canonical(written.key) in places:
+        chosen = places.index(canonical(written.key)) + 1
+    elif isinstance(written, Symbol) and kind == "target":
+        hint = did_you_mean(written.key, [entry.text for entry in entries])
+        scope.reporter.error(f"`{written.key}` is no entry of `{name.text}`", written.span, hint=hint)
+        scope.declare_broken([name, *entries], kind)
+        return
+    elif is_class(written):
+        number = class_number(written, resolver)
+        chosen = number if number is not None and class_exists(number, len(entries), declared.span, resolver) else 0
+    if chosen:
+        value = one_hot_values(len(entries), chosen)
+    elif written is not None:
+        value = None if is_class(written) else _value(name, symbol.shape, written, scope, resolver)
+        if value is None:
+            scope.declare_broken([name, *entries], kind)
+            return
+    _enter(kind, symbol, value, name.span, scope, chosen)
+    scope.enter_parts(symbol, kind, [entry.span for entry in entries])
+
+
+def _declare_class(
+    kind: DataKind, names: list[Name], shape: Shape, declared: Declared, scope: Scope, resolver: Resolver
+) -> None:
+    """`target y[3] = class(2)`, or without the size, which is then that of what it is compared with."""
+    chosen = class_number(declared.value, resolver)
+    right = chosen is not None and (len(shape) != 1 or class_exists(chosen, shape[0], declared.span, resolver))
+    if right and (kind != "target" or len(shape) > 1):
+        scope.reporter.error("a class number is the value of a target, a vector", declared.span)
+        right = False
+    if chosen is None or not right:
+        scope.declare_broken(names, kind)
+        return
+    for name in names:
+        if shape:
+            _enter(kind, Symbol(name.text, shape), one_hot_values(shape[0], chosen), name.span, scope, chosen)
+        elif scope.declare(name.text, kind, name.span):
+            scope.unsized[canonical(name.text)] = Unsized(name.text, chosen, name.span)
 
 
 def _shape(declared: Declared, resolver: Resolver) -> Shape | None:
@@ -102,19 +180,10 @@ def _declare_one(
         _enter(kind, Symbol(name.text, shape), None, name.span, scope)
         return
     parts = _entry_names(value)
-    found = resolver.constant(_without_names(value))
+    found = _value(name, shape, _without_names(value), scope, resolver)
     if found is None:
-        if scope.declare(name.text, kind, name.span):
-            scope.define(name.text, None)
-        return
-    if shape and found.shape and found.shape != shape:
-        scope.reporter.error(
-            f"`{name.text}` is declared as {spoken(shape)}, but its value is {spoken(found.shape)}", value.span
-        )
         scope.declare_broken([name], kind)
         return
-    if shape and not found.shape:
-        found = Tensor(shape, found.flat * size(shape))
     symbol = Symbol(name.text, found.shape, parts=parts)
     _enter(kind, symbol, found, name.span, scope)
     scope.enter_parts(symbol, kind, [p.span or declared.span for p in parts or ()])
@@ -123,7 +192,7 @@ def _declare_one(
 def declare_late(statement: LateParam, scope: Scope, resolver: Resolver) -> bool:
     """Enter a quantity of a module; matrices are filled by `init` as weights, vectors and numbers as biases."""
     name = statement.name
-    declared = Declared(Names(name, None, name.span), statement.shape, statement.value, statement.span)
+    declared = Declared(Names(name, None, name.span), statement.shape, (), statement.value, statement.span)
     shape = _shape(declared, resolver)
     if shape is None:
         return False
@@ -182,9 +251,26 @@ def _drawn(name: str, shape: Shape) -> Tensor[Num]:
     return Tensor(shape, tuple(Num(Decimal(draw.randint(200, 1200)).scaleb(-3)) for _ in range(size(shape))))
 
 
-def _enter(kind: DataKind, symbol: Symbol, value: Tensor[Num] | None, span: Span, scope: Scope) -> None:
+def _value(name: Name, shape: Shape, written: Expr, scope: Scope, resolver: Resolver) -> Tensor[Num] | None:
+    """A value in the declared shape, if there is one; a number is for every entry."""
+    found = resolver.constant(written)
+    if found is None or not shape:
+        return found
+    if not found.shape:
+        return Tensor(shape, found.flat * size(shape))
+    if found.shape == shape:
+        return found
+    scope.reporter.error(
+        f"`{name.text}` is declared as {spoken(shape)}, but its value is {spoken(found.shape)}", written.span
+    )
+    return None
+
+
+def _enter(
+    kind: DataKind, symbol: Symbol, value: Tensor[Num] | None, span: Span, scope: Scope, chosen: int = 0
+) -> None:
     if scope.declare(symbol.key, kind, span, symbol):
-        scope.data[symbol.key] = Datum(kind, symbol, value, span)
+        scope.data[symbol.key] = Datum(kind, symbol, value, span, class_number=chosen)
 
 
 def _entry_names(value: Expr) -> tuple[Symbol, ...] | None:
@@ -211,7 +297,7 @@ def quantities(scope: Scope, frozen: frozenset[str], initialised: bool) -> tuple
     if missing:
         _report_missing(missing, scope)
     return tuple(
-        Quantity(d.kind, d.symbol, d.value, d.span, d.symbol.key in frozen)
+        Quantity(d.kind, d.symbol, d.value, d.span, d.symbol.key in frozen, d.class_number)
         for d in scope.data.values()
         if d.value is not None
     )

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NoReturn, TypeGuard
 
-from graphdsl import ops
+from graphdsl import losses, ops
+from graphdsl.check.calls import is_named
 from graphdsl.check.data import declare_late
 from graphdsl.check.layer import Shelf, declare_layer, layer_nodes
 from graphdsl.check.resolve import Resolver, Typed
 from graphdsl.check.scope import Scope, spread
-from graphdsl.derive.element import element
 from graphdsl.derive.shape import spoken
 from graphdsl.diagnostics import Label, Span, nearest
 from graphdsl.expr import (
@@ -20,14 +20,8 @@ from graphdsl.expr import (
     Element,
     Expr,
     Number,
-    Power,
-    Product,
-    Quotient,
     Symbol,
-    add,
     children,
-    number,
-    subtract,
     symbols,
     walk,
     with_children,
@@ -35,27 +29,7 @@ from graphdsl.expr import (
 from graphdsl.limits import exceeded
 from graphdsl.model import Node
 from graphdsl.names import Ink, canonical, ink_of
-from graphdsl.numbers import indices
-from graphdsl.syntax import AS, Equation, LateParam, Layer, Loss, Name, Penalty, Quoted
-
-HALF_SQUARED_ERROR = "half_squared_error"
-LATER_LOSSES = frozenset(
-    [
-        "squared_error",
-        "mean_squared_error",
-        "mse",
-        "half_mse",
-        "mean_absolute_error",
-        "mae",
-        "huber",
-        "cross_entropy",
-        "binary_cross_entropy",
-        "bce",
-        "nll",
-        "hinge",
-        "kl_divergence",
-    ]
-)
+from graphdsl.syntax import AS, Equation, LateParam, Layer, Loss, Name, Penalty, Quoted, as_written
 
 
 @dataclass(slots=True)
@@ -135,7 +109,7 @@ class Definitions:
             return None
         name = statement.name.text if statement.name else "E"
         self.loss = Symbol(name)
-        known = _builtin_loss(statement.value) is not None
+        known = self._bare_loss(statement.value) is not None
         if statement.name is None and isinstance(statement.value, Symbol) and not known:
             self.loss = Symbol(statement.value.key)
             return Definition((), frozenset({canonical(statement.value.key)}), statement.span, statement, place)
@@ -185,11 +159,11 @@ class Definitions:
         units: list[str] = []
         taken: list[Ink] = []
         for statement in self._entered:
-            if isinstance(statement, Layer) and not _is_linear(statement):
+            if isinstance(statement, Layer) and not self._is_linear(statement):
                 units += [n.text for group in statement.elements for n in spread(group, self.reporter)]
             elif isinstance(statement, Equation):
                 taken.append(ink_of(statement.name.text))
-                units += [statement.name.text] if _activated(statement.value) else []
+                units += [statement.name.text] if self._activated(statement.value) else []
         taken += [meaning_ink for text in self.scope.spellings() if (meaning_ink := ink_of(text))]
         short = {u: Ink("z", ink_of(u).sub) for u in units if len(ink_of(u).base) == 1 and ink_of(u).sub}
         counts = Counter([*short.values(), *taken])
@@ -272,7 +246,7 @@ class Definitions:
         formula, role = typed.expr, "loss" if loss else "equation"
         made: list[Node] = []
         z_name = _argument_name(name)
-        if _is_activation(formula) and _compound(formula.arguments[0]) and self.scope.meaning(z_name) is None:
+        if self._is_activation(formula) and _compound(formula.arguments[0]) and self.scope.meaning(z_name) is None:
             z = Symbol(z_name, typed.shape, self._z_inks.get(name) or _argument_ink(name, ink))
             made.append(Node(z, formula.arguments[0], "pre-activation", span))
             self.scope.declare(z_name, "node", span, z)
@@ -280,6 +254,26 @@ class Definitions:
         made.append(Node(symbol, formula, "loss" if role == "loss" else "equation", span))
         self.scope.define(name, symbol)
         return made
+
+    def _activates(self, name: str) -> bool:
+        """Whether a function, ours or the author's, is an activation that has a pre-activation."""
+        if self.resolver.own(name) is not None:
+            return self.resolver.activation(name) is not None
+        row = ops.find(name)
+        return row is not None and row is not ops.LINEAR and row.name in ops.ACTIVATIONS
+
+    def _is_activation(self, expr: Expr) -> TypeGuard[Call]:
+        return isinstance(expr, Call) and len(expr.arguments) == 1 and self._activates(expr.operation.name)
+
+    def _activated(self, expr: Expr) -> bool:
+        """Whether an equation as written is an activation of a compound argument."""
+        return (
+            isinstance(expr, Call) and self._activates(expr.operation.name) and any(map(_compound, expr.arguments[:1]))
+        )
+
+    def _is_linear(self, layer: Layer) -> bool:
+        """Whether a layer has no pre-activation."""
+        return layer.activation is None or not self._activates(layer.activation.text)
 
     def _layer(self, shelf: Shelf) -> list[Node] | None:
         sources = self._sources(shelf)
@@ -314,8 +308,8 @@ class Definitions:
         return None if None in typed else [t for t in typed if t is not None]
 
     def _loss_nodes(self, statement: Loss) -> list[Node] | None:
-        builtin = _builtin_loss(statement.value)
-        typed = self._own_loss(statement) if builtin is None else self._half_squared_error(statement, builtin)
+        bare = self._bare_loss(statement.value)
+        typed = self._own_loss(statement) if bare is None else self._compared(statement, bare)
         if typed is None:
             return None
         if typed.shape:
@@ -326,83 +320,63 @@ class Definitions:
             )
             return None
         assert self.loss is not None
-        if statement.name is None and isinstance(statement.value, Symbol) and builtin is None:
+        if statement.name is None and isinstance(statement.value, Symbol) and bare is None:
             return []
         return self._grained(self.loss.key, typed, statement.span, loss=True)
+
+    def _bare_loss(self, value: Expr) -> str | None:
+        """The name of a loss that stands alone, `mse` or `huber(delta = 2)`, as written."""
+        match value:
+            case Symbol(key=key):
+                own = {canonical(s.name.text) for s in self._entered if s.name and not isinstance(s, Loss)}
+                known = self._is_loss(key) and self.scope.meaning(key) is None and canonical(key) not in own
+                return key if known else None
+            case Call(arguments=arguments) if self._is_loss(value.operation.name) and all(map(is_named, arguments)):
+                return value.operation.name
+            case _:
+                return None
+
+    def _is_loss(self, name: str) -> bool:
+        """Whether a name is that of a loss, and not of a function of the author's."""
+        return losses.find(name) is not None and self.resolver.own(name) is None
 
     def _own_loss(self, statement: Loss) -> Typed | None:
         value = statement.value
         name = value.operation.name if isinstance(value, Call) else value.key if isinstance(value, Symbol) else ""
-        if name.casefold() in LATER_LOSSES and self.scope.meaning(name) is None:
-            self.reporter.error(f"`{name}` is not in the language yet", value.span)
-            return None
-        near = nearest(name, [HALF_SQUARED_ERROR, *LATER_LOSSES])
-        if near and self.scope.meaning(name) is None and ops.find(name) is None:
+        near = nearest(name, losses.SPOKEN)
+        known = losses.find(name) or ops.find(name) or self.scope.meaning(name) or self.resolver.own(name)
+        if near and not known:
             self.reporter.error(f"there is no loss `{name}`", value.span, hint=f"did you mean `{near}`?")
             return None
         return self.resolver.resolve(value)
 
-    def _half_squared_error(self, statement: Loss, arguments: tuple[Expr, ...]) -> Typed | None:
-        """Σ ½(t − y)² over the entries of target and output."""
-        pair = self._target_and_output(statement, arguments)
-        if pair is None:
+    def _compared(self, statement: Loss, name: str) -> Typed | None:
+        """A loss without arguments compares the only target with the last layer."""
+        targets = [m.text for m in self.scope.names.values() if m.kind == "target" and "." not in m.text]
+        targets = [text for text in targets if text in self.scope.data or self.scope.unsized_class(text)]
+        if len(targets) != 1 or not self.shelves:
+            self._nothing_to_compare(statement, name, targets)
             return None
-        target, output = pair
-        ends = [Label(span, f"this is {spoken(t.shape)}") for t in pair if (span := self._declared_at(t)) is not None]
-        value_span = statement.value.span
-        if target.shape != output.shape and sum(target.shape) + sum(output.shape) > 1:
-            self.reporter.error(
-                f"the target is {spoken(target.shape)}, the output {spoken(output.shape)}", value_span, also=ends
-            )
-            return None
-        terms = [
-            Product((Quotient(number(1), number(2)), Power(subtract(t, y), number(2))))
-            for t, y in zip(_entries(target), _entries(output), strict=True)
-        ]
-        return Typed(add(*terms), ())
+        span = statement.value.span
+        options = statement.value.arguments if isinstance(statement.value, Call) else ()
+        pair = (Symbol(targets[0], span=span), Symbol(self.shelves[-1].units.key, span=span))
+        return self.resolver.resolve(Call(as_written(name), (*pair, *options), span=span))
 
-    def _nothing_to_compare(self, statement: Loss, targets: list[Symbol]) -> None:
+    def _nothing_to_compare(self, statement: Loss, name: str, targets: list[str]) -> None:
         """Why the bare name of the loss does not say what is compared."""
         if not targets:
             wrong, hint = "there is no target", "declare one: `target t = 1`"
         elif len(targets) > 1:
-            names = ", ".join(f"`{t.key}`" for t in targets)
+            names = ", ".join(f"`{t}`" for t in targets)
             wrong = f"here are {len(targets)}: {names}"
-            hint = "make them one, `target t = [0, 1]`, or write the loss out: `1/2*(t1 - y1)^2 + 1/2*(t2 - y2)^2`"
+            apart = f"{name}({targets[0]}, y[1]) + {name}({targets[1]}, y[2])"
+            hint = f"make them one, `target t = [0, 1]`, or name what is compared: `loss E = {apart}`"
         else:
             wrong = "there is no layer"
-            hint = f"name what is compared: `loss {HALF_SQUARED_ERROR}({targets[0].key}, y)`"
+            hint = f"name what is compared: `loss {name}({targets[0]}, y)`"
         self.reporter.error(
-            f"`{HALF_SQUARED_ERROR}` alone compares the only target with the last layer",
-            statement.value.span,
-            wrong,
-            hint=hint,
+            f"`{name}` alone compares the only target with the last layer", statement.value.span, wrong, hint=hint
         )
-
-    def _declared_at(self, typed: Typed) -> Span | None:
-        meaning = self.scope.meaning(typed.expr.key) if isinstance(typed.expr, Symbol) else None
-        return meaning.span if meaning else None
-
-    def _target_and_output(self, statement: Loss, arguments: tuple[Expr, ...]) -> tuple[Typed, Typed] | None:
-        if len(arguments) == 2:
-            typed = [self.resolver.resolve(a) for a in arguments]
-            return (typed[0], typed[1]) if typed[0] and typed[1] else None
-        targets = [d.symbol for d in self.scope.data.values() if d.kind == "target"]
-        if arguments:
-            self.reporter.error(
-                f"`{HALF_SQUARED_ERROR}` takes a target and an output, not {len(arguments)} inputs",
-                statement.value.span,
-                hint=f"for example `loss {HALF_SQUARED_ERROR}(t, y)`",
-            )
-            return None
-        if len(targets) != 1 or not self.shelves:
-            self._nothing_to_compare(statement, targets)
-            return None
-        output = self.scope.look_up(self.shelves[-1].units.key, statement.span)
-        self.scope.used.add(canonical(targets[0].key))
-        if output is None:
-            return None
-        return Typed(targets[0], targets[0].shape), Typed(output, self.shelves[-1].units.shape)
 
 
 def _argument_name(name: str) -> str:
@@ -430,25 +404,6 @@ def _use(definition: Definition, needed: Definition) -> Label:
     return Label(next(uses, None) or definition.span, text)
 
 
-def _entries(typed: Typed) -> list[Expr]:
-    if not typed.shape:
-        return [typed.expr]
-    if isinstance(typed.expr, Symbol):
-        return [Element(typed.expr, tuple(map(number, i))) for i in indices(typed.shape)]
-    return [element(typed.expr, i) for i in indices(typed.shape)]
-
-
-def _builtin_loss(value: Expr) -> tuple[Expr, ...] | None:
-    """The arguments of half_squared_error, if that is what the loss is."""
-    match value:
-        case Symbol(key=key) if key.casefold() == HALF_SQUARED_ERROR:
-            return ()
-        case Call() if value.operation.name.casefold() == HALF_SQUARED_ERROR:
-            return value.arguments
-        case _:
-            return None
-
-
 def _names(expr: Expr) -> frozenset[str]:
     return frozenset(canonical(key) for key in symbols(expr))
 
@@ -467,23 +422,6 @@ def _lift(expr: Expr) -> tuple[Expr, list[Equation]]:
         return name
 
     return visit(expr), lifted
-
-
-def _is_linear(layer: Layer) -> bool:
-    """Whether a layer has no pre-activation."""
-    return layer.activation is None or ops.find(layer.activation.text) is ops.LINEAR
-
-
-def _is_activation(expr: Expr) -> TypeGuard[Call]:
-    return isinstance(expr, Call) and expr.operation.name in ops.ACTIVATIONS
-
-
-def _activated(expr: Expr) -> bool:
-    """Whether an equation as written is an activation of a compound argument."""
-    if not isinstance(expr, Call) or not expr.arguments:
-        return False
-    row = ops.find(expr.operation.name)
-    return row is not None and row is not ops.LINEAR and row.name in ops.ACTIVATIONS and _compound(expr.arguments[0])
 
 
 def _compound(expr: Expr) -> bool:

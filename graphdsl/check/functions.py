@@ -18,6 +18,7 @@ from graphdsl.expr import (
     FunctionNotation,
     Number,
     Operation,
+    Option,
     Power,
     Product,
     Quotient,
@@ -167,6 +168,7 @@ def row_of(function: Function, body: Expr) -> Operation | None:
         elementwise=True,
         attributes=options,
         source="defined in the spec",
+        options=dict.fromkeys(options, Option("number")),
     )
 
 
@@ -176,7 +178,10 @@ def _number(shapes: tuple[Shape, ...], given: Attributes) -> Shape:
 
 def _acts_on_entries(body: Expr) -> bool:
     allowed = (Number, Symbol, Sum, Product, Quotient, Power)
-    return all(isinstance(n, allowed) or (isinstance(n, Call) and n.operation.elementwise) for n in walk(body))
+    return all(
+        isinstance(n, allowed) or (isinstance(n, Call) and (n.operation.elementwise or not n.arguments))
+        for n in walk(body)
+    )
 
 
 def _has_kinks(body: Expr) -> bool:

@@ -9,37 +9,23 @@ from graphdsl.check.resolve import Resolver, Typed
 from graphdsl.check.scope import Datum, Scope, counted, spread
 from graphdsl.derive.element import part
 from graphdsl.derive.shape import spoken
-from graphdsl.diagnostics import Span, did_you_mean
+from graphdsl.diagnostics import Label, Span, did_you_mean
 from graphdsl.draws import Fan
-from graphdsl.expr import Array, Element, Expr, Number, Operation, Relation, Symbol, number, walk
+from graphdsl.expr import Array, Call, Element, Expr, Number, Operation, Relation, Symbol, number, walk
 from graphdsl.layers import Dense, dense, joined, layer_symbol
 from graphdsl.names import Ink
 from graphdsl.numbers import Num, Shape, Tensor, flat_index, indices, scalar
-from graphdsl.syntax import Layer, Name, Quoted, Setting
+from graphdsl.syntax import NAMED, Layer, Name, Quoted, Setting
 
 SETTINGS = ("weights", "biases", "bias")
-LATER_ACTIVATIONS = frozenset(
-    [
-        "softmax",
-        "elu",
-        "selu",
-        "gelu",
-        "silu",
-        "swish",
-        "mish",
-        "softplus",
-        "softsign",
-        "hard_sigmoid",
-        "hard_tanh",
-        "step",
-        "sign",
-    ]
-)
 
 
 @dataclass(slots=True)
 class Shelf:
-    """A layer as it is declared, before its formula is known: its number, its units, their pre-activations."""
+    """A layer as it is declared, before its inputs are known: its number, its units, their pre-activations.
+
+    formula: the activation of the pre-activations; nothing where there is none, or where it is wrong.
+    """
 
     statement: Layer
     number: int
@@ -50,6 +36,8 @@ class Shelf:
     wrong: bool = False
     previous: str | None = None
     settings: dict[str, Setting] = field(default_factory=dict)
+    options: dict[str, Call] = field(default_factory=dict)
+    formula: Expr | None = None
 
 
 def declare_layer(
@@ -58,7 +46,7 @@ def declare_layer(
     """Enter a layer's name and the names of its units, so that formulas anywhere may use them."""
     names = [name for group in statement.elements for name in spread(group, scope.reporter)]
     size = _size(statement, names, scope, resolver)
-    activation, known = _activation(statement, scope)
+    activation, known = _activation(statement, scope, resolver)
     if size is None:
         if scope.declare(statement.name.text, "layer", statement.name.span):
             scope.define(statement.name.text, None)
@@ -76,8 +64,45 @@ def declare_layer(
     scope.enter_parts(units, "unit", [n.span for n in names] if names else []) if names else None
     shelf = Shelf(statement, number_, units, z, activation, bool(names), not known)
     for setting in statement.settings:
-        _keep_setting(setting, shelf, scope)
+        if setting.name.text in _options(activation):
+            _keep_option(setting, shelf, scope)
+        else:
+            _keep_setting(setting, shelf, scope)
+    _apply(shelf, resolver)
     return shelf
+
+
+def _options(activation: Operation | None) -> tuple[str, ...]:
+    """What the block of a layer may say of its activation; units are a vector, which has no rows to go by."""
+    return tuple(name for name in activation.options if name != "by") if activation is not None else ()
+
+
+def _keep_option(setting: Setting, shelf: Shelf, scope: Scope) -> None:
+    """An option of the activation, as a call would say it."""
+    name, value = setting.name.text, setting.value
+    if name in shelf.options:
+        scope.reporter.error(f"`{name}` is said twice in this layer", setting.span)
+        shelf.wrong = True
+    elif isinstance(value, Quoted):
+        assert shelf.activation is not None
+        scope.reporter.error(f"`{name}` of `{shelf.activation.name}` is a number", value.span)
+        shelf.wrong = True
+    else:
+        shelf.options[name] = Call(NAMED, (Symbol(name, span=setting.name.span), value), span=setting.span)
+
+
+def _apply(shelf: Shelf, resolver: Resolver) -> None:
+    """Find the activation's formula, by its options."""
+    if shelf.activation is None:
+        return
+    written = shelf.statement.activation
+    assert written is not None
+    z = Typed(shelf.z, shelf.z.shape)
+    typed = resolver.calls.applied(shelf.activation, z, tuple(shelf.options.values()), written.span)
+    if typed is None:
+        shelf.wrong = True
+    else:
+        shelf.formula = typed.expr
 
 
 def _size(statement: Layer, names: list[Name], scope: Scope, resolver: Resolver) -> int | None:
@@ -109,34 +134,40 @@ def _size(statement: Layer, names: list[Name], scope: Scope, resolver: Resolver)
     return int(n)
 
 
-def _activation(statement: Layer, scope: Scope) -> tuple[Operation | None, bool]:
-    """The row of the activation, none for linear; and whether it is right."""
+def _activation(statement: Layer, scope: Scope, resolver: Resolver) -> tuple[Operation | None, bool]:
+    """The row of the activation, none for linear; and whether it is right. The author's functions go before ours."""
     written = statement.activation
     if written is None:
         return None, True
-    row = ops.find(written.text)
+    name, own = written.text, resolver.own(written.text)
+    row = resolver.activation(name) if own else ops.find(name)
     if row is ops.LINEAR:
         return None, True
-    if row is not None and row.name in ops.ACTIVATIONS:
+    if row is not None and (own or row.name in ops.ACTIVATIONS):
         return row, True
-    if written.text.casefold() in LATER_ACTIVATIONS:
-        scope.reporter.error(f"`{written.text}` is not in the language yet", written.span)
-    elif row is not None:
-        scope.reporter.error(f"`{written.text}` is not an activation", written.span)
-    else:
+    if own is not None:
         scope.reporter.error(
-            f"there is no activation `{written.text}`", written.span, hint=did_you_mean(written.text, ops.ACTIVATIONS)
+            f"`{name}` is not an activation",
+            written.span,
+            also=[Label(own.name.span, "defined here")],
+            hint="a layer applies a function of one number",
         )
+    elif row is not None:
+        scope.reporter.error(f"`{name}` is not an activation", written.span)
+    else:
+        known = (*ops.ACTIVATIONS, *resolver.functions)
+        scope.reporter.error(f"there is no activation `{name}`", written.span, hint=did_you_mean(name, known))
     return None, False
 
 
 def _keep_setting(setting: Setting, shelf: Shelf, scope: Scope) -> None:
     name = setting.name.text
     if name not in SETTINGS:
+        known = (*SETTINGS, *_options(shelf.activation))
         scope.reporter.error(
             f"a layer has no option `{name}`",
             setting.name.span,
-            hint=did_you_mean(name, SETTINGS) or f"it has {', '.join(SETTINGS)}",
+            hint=did_you_mean(name, known) or f"it has {', '.join(known)}",
         )
         shelf.wrong = True
         return
@@ -163,7 +194,7 @@ def layer_nodes(shelf: Shelf, sources: list[Typed], scope: Scope, resolver: Reso
     if weights is None or not right or shelf.wrong:
         return None
     _belong(shelf.units.key, (weights, bias), (width, shape[0]), scope)
-    return dense(shelf.units, shelf.z, inputs, weights, bias, shelf.activation)
+    return dense(shelf.units, shelf.z, inputs, weights, bias, shelf.formula)
 
 
 def _belong(layer: str, used: tuple[Expr | None, ...], fan: Fan, scope: Scope) -> None:

@@ -8,7 +8,7 @@ from functools import reduce
 from typing import assert_never
 
 from graphdsl import ops
-from graphdsl.check.calls import SHAPE_FUNCTIONS, Calls, Typed
+from graphdsl.check.calls import SHAPE_FUNCTIONS, Calls, Typed, is_named
 from graphdsl.check.functions import bound, parameters, row_of, written_in_place
 from graphdsl.check.scope import Scope
 from graphdsl.check.total import total
@@ -40,7 +40,7 @@ from graphdsl.expr import (
 from graphdsl.model import Node
 from graphdsl.names import canonical
 from graphdsl.numbers import Decimal50, Num, NumberMistake, Shape, Tensor
-from graphdsl.syntax import NAMED, Function
+from graphdsl.syntax import Function
 
 DERIVATIVE = "derivative"
 
@@ -101,11 +101,24 @@ class Resolver:
                 "`e` is not defined", expr.span, "unknown name", hint="for e to the power z, write exp(z)"
             )
             return None
+        letter = self._known_number(expr.key)
+        if letter is not None:
+            return Typed(replace(letter, span=expr.span), ())
+        if self.scope.unsized_class(expr.key) is not None:
+            self._unsized(expr)
+            return None
         found = self.scope.look_up(expr.key, expr.span)
         if found is None:
             return None
         shape = found.shape if isinstance(found, Symbol) else ()
         return Typed(replace(found, span=expr.span), shape)
+
+    def _unsized(self, name: Symbol) -> None:
+        self.reporter.error(
+            f"how many classes `{name.key}` has is not known here",
+            name.span,
+            hint=f"say it where it is declared: `target {name.key}[3] = class(2)`",
+        )
 
     def _children(self, expr: Expr) -> tuple[Typed, ...] | None:
         """All children; every mistake in any of them is reported before nothing is answered."""
@@ -233,7 +246,7 @@ class Resolver:
     # Calls of the author's functions, and derivatives; all other calls are looked up by `Calls`.
 
     def _call(self, expr: Call) -> Typed | None:
-        function = self.functions.get(canonical(expr.operation.name))
+        function = self.own(expr.operation.name)
         if function is not None:
             return self._own_function(function, expr)
         if expr.operation.name.casefold() == DERIVATIVE:
@@ -259,7 +272,7 @@ class Resolver:
 
     def _derivative(self, expr: Call) -> Typed | None:
         """`derivative(f, x)`: the formula of ∂f/∂x, over the nodes that are made by now."""
-        if len(expr.arguments) != 2 or any(_is_named(a) for a in expr.arguments):
+        if len(expr.arguments) != 2 or any(is_named(a) for a in expr.arguments):
             self.reporter.error(
                 "`derivative` takes a number and a name", expr.span, hint="for example derivative(f, x)"
             )
@@ -287,16 +300,20 @@ class Resolver:
             self._rows[name] = None if typed is None or typed.shape else row_of(function, typed.expr)
         return self._rows[name]
 
+    def own(self, name: str) -> Function | None:
+        """The author's function by that name."""
+        return self.functions.get(canonical(name))
+
     def activation(self, name: str) -> Operation | None:
         """The author's function of one number by that name."""
-        function = self.functions.get(canonical(name))
+        function = self.own(name)
         return self.row(function) if function is not None and len(function.inputs) == 1 else None
 
     # Values.
 
     def constant(self, expr: Expr) -> Tensor[Num] | None:
         """The value of an expression without names; anything else is reported."""
-        name = _first_name(expr)
+        name = self._first_name(expr)
         if name is not None:
             self.reporter.error("a value is a number here, not a formula", expr.span, f"`{name}` is a name")
             return None
@@ -309,6 +326,18 @@ class Resolver:
             self.reporter.error(mistake.message, expr.span, hint=mistake.hint)
             return None
 
+    def _first_name(self, expr: Expr) -> str | None:
+        """A name whose value an expression as written asks for; options are judged apart, and of size(x) the shape is known."""
+        if isinstance(expr, Symbol):
+            return expr.key if self._known_number(expr.key) is None else None
+        if isinstance(expr, Call) and (is_named(expr) or expr.operation.name.casefold() in SHAPE_FUNCTIONS):
+            return None
+        return next((name for child in children(expr) if (name := self._first_name(child)) is not None), None)
+
+    def _known_number(self, name: str) -> Call | None:
+        """π, unless the author means something else by it."""
+        return ops.constant(canonical(name)) if self.scope.meaning(name) is None else None
+
     def single(self, expr: Expr) -> Num | None:
         """The value of an expression that is one number; anything else is reported."""
         value = self.constant(expr)
@@ -316,15 +345,6 @@ class Resolver:
             self.reporter.error(f"one number belongs here, not {spoken(value.shape)}", expr.span)
             return None
         return None if value is None else value.item
-
-
-def _first_name(expr: Expr) -> str | None:
-    """A name whose value an expression as written asks for; options are judged apart, and of size(x) the shape is known."""
-    if isinstance(expr, Symbol):
-        return expr.key
-    if isinstance(expr, Call) and (expr.operation is NAMED or expr.operation.name.casefold() in SHAPE_FUNCTIONS):
-        return None
-    return next((name for child in children(expr) if (name := _first_name(child)) is not None), None)
 
 
 def _flat_index(expr: Element) -> tuple[Expr, tuple[Expr, ...]]:
@@ -342,10 +362,6 @@ def _as_said(chosen: Chosen) -> str:
     first, last = chosen[0], chosen[-1]
     run = chosen == tuple(range(first, last + 1))
     return f"{first}..{last}" if run else f"[{','.join(map(str, chosen))}]"
-
-
-def _is_named(expr: Expr) -> bool:
-    return isinstance(expr, Call) and expr.operation is NAMED
 
 
 def _not_entrywise(typed: tuple[Typed, ...], a: int, b: int) -> ShapeMistake:

@@ -39,6 +39,16 @@ class Datum:
     role: str = ""
     layers: set[str] = field(default_factory=set)
     fan: Fan | None = None
+    class_number: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Unsized:
+    """A target that is a class number, until what it is compared with says how many classes there are."""
+
+    name: str
+    chosen: int
+    span: Span
 
 
 @dataclass
@@ -51,6 +61,8 @@ class Scope:
     used: set[str] = field(default_factory=set)
     clashing: set[str] = field(default_factory=set)
     families: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    unsized: dict[str, Unsized] = field(default_factory=dict)
+    counts_classes: bool = False
     advice: str = "declare it with `input`, `param` or `const`, or give it an equation"
 
     def declare(self, text: str, kind: str, span: Span, expr: Expr | None = None) -> bool:
@@ -120,6 +132,21 @@ class Scope:
             self._refuse_bare_family(text, span)
         self.used.add(canonical(text))
         return meaning.expr
+
+    def unsized_class(self, text: str) -> Unsized | None:
+        """The class number behind a name, as long as nothing says how many classes there are."""
+        return self.unsized.get(canonical(text))
+
+    def drop_unsized(self, unsized: Unsized) -> None:
+        """What is wrong with the class number was reported."""
+        del self.unsized[canonical(unsized.name)]
+
+    def give_size(self, unsized: Unsized, shape: Shape, value: Tensor[Num]) -> None:
+        """From now on the class number is a vector."""
+        self.drop_unsized(unsized)
+        symbol = Symbol(unsized.name, shape)
+        self.data[unsized.name] = Datum("target", symbol, value, unsized.span, class_number=unsized.chosen)
+        self.define(unsized.name, symbol)
 
     def spellings(self) -> list[str]:
         """All names, as typed."""

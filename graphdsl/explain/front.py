@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from graphdsl.derive.element import expanded
 from graphdsl.derive.evaluate import evaluate
 from graphdsl.derive.shape import shape_of
 from graphdsl.document import Inlines, Item, Math, Note, Text
@@ -20,8 +21,11 @@ from graphdsl.expr import (
     Expr,
     Number,
     Operation,
+    Power,
     Product,
     Quotient,
+    Relation,
+    Sum,
     Symbol,
     add,
     equals,
@@ -47,6 +51,9 @@ MOST_NAMES = 16
 MOST_VALUES = 60
 """So many different values of a kind are listed."""
 
+
+MOST_ARGUMENTS = 6
+"""A function of more numbers is not written out."""
 
 MOST_SEARCHED = 2_000
 """In a larger net, shared parameters are not looked for."""
@@ -193,6 +200,37 @@ def _activations(graph: Graph, phrases: Phrases) -> Iterator[Item]:
         own = Call(call.operation, (ARGUMENT,), call.attributes)
         kind = "activation" if call.operation.name in ACTIVATIONS else "function"
         yield Item(phrases.say(kind), (Math(equals(own, formula)),))
+        yield from _constants(formula, phrases)
+    for call in _of_several(graph):
+        assert call.operation.formula is not None
+        yield Item(
+            phrases.say("function"),
+            (Math(equals(call, call.operation.formula(call.arguments, dict(call.attributes)))),),
+        )
+
+
+def _of_several(graph: Graph) -> list[Call]:
+    """The functions of several numbers that have a definition, each as it is first called."""
+    found: dict[Operation, Call] = {}
+    for node in graph.model.nodes:
+        for part in walk(node.formula):
+            if (
+                isinstance(part, Call)
+                and 1 < len(part.arguments) <= MOST_ARGUMENTS
+                and part.operation.formula is not None
+            ):
+                written = None if part.operation.elementwise else expanded(part)
+                if isinstance(written, Call):
+                    found.setdefault(part.operation, written)
+    return list(found.values())
+
+
+def _constants(formula: Expr, phrases: Phrases) -> Iterator[Item]:
+    """The values of the letters that a definition brings along."""
+    letters = dict.fromkeys(n for n in walk(formula) if isinstance(n, Call) and not n.arguments)
+    for letter in letters:
+        if letter.operation.formula is not None:
+            yield Item(phrases.say("constant_word"), (Math(equals(letter, letter.operation.formula((), {}))),))
 
 
 def _objective(graph: Graph, phrases: Phrases) -> Iterator[Item]:
@@ -242,6 +280,7 @@ def conventions(trace: Trace, phrases: Phrases) -> Note:
             words.append(phrases.say("loss_half", error=Math(graph.symbols[model.loss.key])))
     if not model.letters:
         words.append(_rounding(model, phrases))
+    words += _classes(model, phrases)
     words += _drawn(model, phrases)
     words += _kinks(graph, phrases)
     words += _shared(graph, phrases)
@@ -251,6 +290,16 @@ def conventions(trace: Trace, phrases: Phrases) -> Note:
     if trace.floats:
         words.append(phrases.say("floats", updates=trace.steps))
     return Note("conventions", (Text(phrases.words("conventions")),), tuple(Item((), w) for w in words))
+
+
+def _classes(model: Model, phrases: Phrases) -> Iterator[Inlines]:
+    """That class numbers count from 1, and which entry a class is."""
+    chosen = [q for q in model.quantities if q.class_number]
+    for quantity in chosen:
+        entry = list(entry_symbols(quantity.symbol))[quantity.class_number - 1]
+        yield phrases.say("class_target", target=Math(quantity.symbol), number=quantity.class_number, entry=Math(entry))
+    if model.counts_classes and not chosen:
+        yield phrases.say("classes")
 
 
 def _samples(graph: Graph, phrases: Phrases) -> Iterator[Inlines]:
@@ -301,8 +350,20 @@ def _learning(training: Training, phrases: Phrases) -> Iterator[Inlines]:
 
 
 def _has_half(formula: Expr) -> bool:
+    """Whether ½ stands before a square, or before a sum of squares."""
     half = Quotient(ONE, Number(ONE.value + ONE.value))
-    return any(isinstance(node, Product) and half in node.factors for node in walk(formula))
+    halved = (node.factors for node in walk(formula) if isinstance(node, Product) and half in node.factors)
+    return any(len(set(factors)) < len(factors) or any(map(_is_square, factors)) for factors in halved)
+
+
+def _is_square(expr: Expr) -> bool:
+    match expr:
+        case Power(exponent=Number(value=exponent)):
+            return exponent == 2
+        case Sum(terms):
+            return all(map(_is_square, terms))
+        case _:
+            return False
 
 
 def _rounding(model: Model, phrases: Phrases) -> Inlines:
@@ -348,26 +409,37 @@ def _kinks(graph: Graph, phrases: Phrases) -> Iterator[Inlines]:
         if len(call.arguments) > 1:
             ties = True
             continue
-        (slope,) = row.pullbacks((ARGUMENT,), dict(call.attributes), ARGUMENT, ONE)
-        if isinstance(slope, Product):
-            slope = slope.factors[-1]
-        if isinstance(slope, Call) and slope.operation.formula is not None:
-            at_kink = slope.operation.formula((ZERO,), dict(slope.attributes))
-            value = _value_at_kink(at_kink)
-            prime = Call(slope.operation, (ZERO,), slope.attributes)
-            own = Call(row, (ARGUMENT,), call.attributes)
-            yield phrases.say("kink", activation=Math(own), prime=Math(equals(prime, value)))
+        yield from _kink(call, phrases)
     if ties:
         yield phrases.say("kink_max")
+
+
+def _kink(call: Call, phrases: Phrases) -> Iterator[Inlines]:
+    """What is taken at each kink; of a function that is flat between its jumps, that no gradient passes it."""
+    row = call.operation
+    own = Math(Call(row, (ARGUMENT,), call.attributes))
+    places = row.kinks(dict(call.attributes)) if row.kinks is not None else ()
+    (slope,) = row.pullbacks((ARGUMENT,), dict(call.attributes), ARGUMENT, ONE)
+    if slope == ZERO:
+        yield phrases.say("flat", activation=own)
+        return
+    if isinstance(slope, Product):
+        slope = slope.factors[-1]
+    if places and isinstance(slope, Call) and slope.operation.formula is not None:
+        taken = [(Math(_at_kink(slope, numeral(Num(place), PRODUCT, True))),) for place in places]
+        phrase = "kink" if len(taken) == 1 else "kinks"
+        yield phrases.say(phrase, activation=own, prime=phrases.listed([*taken]))
+
+
+def _at_kink(slope: Call, place: Number) -> Relation:
+    """f′(0) = 0."""
+    prime = Call(slope.operation, (place,), slope.attributes)
+    return equals(prime, numeral(evaluate(prime, {}, Decimal50()).item, PRODUCT))
 
 
 def _takes_one(part: Expr) -> bool:
     """Whether a call takes the largest or smallest of an array's entries, of each of its rows or windows."""
     return isinstance(part, Call) and part.operation.sides is not None and not part.operation.elementwise
-
-
-def _value_at_kink(cases: Expr) -> Expr:
-    return numeral(evaluate(cases, {}, Decimal50()).item, PRODUCT, True)
 
 
 def _shared(graph: Graph, phrases: Phrases) -> Iterator[Inlines]:

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from graphdsl.derive.derivative import raw_derivative
+from graphdsl.derive.evaluate import evaluate
 from graphdsl.document import Inlines, Line, Math
-from graphdsl.explain.worked import Pass, definition, worked
+from graphdsl.explain.worked import Pass, Worked, definition, worked
 from graphdsl.expr import (
     MINUS_ONE,
     ONE,
@@ -26,6 +27,7 @@ from graphdsl.expr import (
     rewrite,
 )
 from graphdsl.model import is_stand_in
+from graphdsl.numbers import Decimal50, NumberMistake
 from graphdsl.phrases import Phrases
 
 MOST_PATHS = 2
@@ -62,13 +64,21 @@ class Lines:
         formula = graph.formula(key)
         if self.at.letters:
             return Line(equals(graph.symbols[key], formula), (), f"{key}@{self.number}")
-        written = definition(formula)
-        done = worked(written, self.at)
+        done = self._in_numbers(formula)
         members: list[Expr] = [graph.symbols[key]]
         if symbols:
             members.append(formula)
         members += [done.expr, self.at.value(key)]
         return Line(chain(members), self.because(done.conditions), f"{key}@{self.number}")
+
+    def _in_numbers(self, formula: Expr) -> Worked:
+        """The definition in numbers; the bare call where a part of the definition is too large to be a number."""
+        done = worked(definition(formula), self.at)
+        try:
+            evaluate(done.expr, {}, Decimal50())
+        except NumberMistake:
+            return worked(formula, self.at)
+        return done
 
     # Backward.
 

@@ -12,12 +12,16 @@ from graphdsl.expr import (
     Call,
     Cases,
     Expr,
+    FunctionNotation,
     Number,
     Partial,
+    Product,
+    Quotient,
     Relation,
     Sign,
     Symbol,
     children,
+    remaining,
     walk,
     with_children,
 )
@@ -91,6 +95,8 @@ def worked(expr: Expr, at: Pass, own: Mapping[str, Number] | None = None) -> Wor
                 chosen, condition = held(node, at)
                 conditions.append(condition)
                 return visit(chosen)
+            case Call(arguments=()) if node.operation.formula is not None:
+                return _named_constant(node.operation.formula((), {}))
             case Call() if (pieces := _pieces(node)) is not None:
                 return visit(pieces)
             case _:
@@ -110,7 +116,8 @@ def held(cases: Cases, at: Pass) -> tuple[Expr, Relation]:
             return value, _with_numbers(condition, condition.signs[0], at)
         last = condition
     assert last is not None
-    return cases.otherwise, _with_numbers(last, OPPOSITE[last.signs[0]], at)
+    rest = remaining([condition for _, condition in cases.branches])
+    return cases.otherwise, _with_numbers(last, rest.signs[0] if rest else OPPOSITE[last.signs[0]], at)
 
 
 def _with_numbers(condition: Relation, sign: Sign, at: Pass) -> Relation:
@@ -136,24 +143,44 @@ def _value(expr: Expr, at: Pass) -> Number:
 
 
 def _pieces(call: Call) -> Cases | None:
-    """The cases of an operation whose definition has several and whose every case is a number."""
+    """The cases of an operation whose definition has several and whose every case is a number, or of a derivative."""
     if call.operation.formula is None:
         return None
     formula = call.operation.formula(call.arguments, dict(call.attributes))
-    if isinstance(formula, Cases) and all(isinstance(v, Number) for v, _ in formula.branches):
+    notation = call.operation.notation
+    derived = isinstance(notation, FunctionNotation) and notation.primes > 0
+    if isinstance(formula, Cases) and (derived or all(isinstance(v, Number) for v, _ in formula.branches)):
         return formula
     return None
 
 
+def _named_constant(value: Expr) -> Number:
+    """λ as the number that it stands for."""
+    assert isinstance(value, Number)
+    return Number(value.value, False, PRODUCT, False)
+
+
 def definition(formula: Expr) -> Expr:
-    """An activation as its definition, where that names the argument just once: ReLU(z) as max(0, z)."""
+    """An activation as its definition, where that names the argument just once, as max(0, z), or is a gate on it, as z·σ(z)."""
     if not isinstance(formula, Call) or formula.operation.formula is None:
         return formula
     written = formula.operation.formula(formula.arguments, dict(formula.attributes))
     if isinstance(written, Cases):
         return written
     argument = formula.arguments[0]
-    return written if sum(node == argument for node in walk(written)) == 1 else formula
+    once = sum(node == argument for node in walk(written)) == 1
+    return written if once or _gates(written, argument) else formula
+
+
+def _gates(written: Expr, argument: Expr) -> bool:
+    """Whether a definition is the argument times or over something."""
+    match written:
+        case Product(factors):
+            return argument in factors
+        case Quotient(numerator):
+            return numerator == argument
+        case _:
+            return False
 
 
 def _key(expr: Expr) -> str:

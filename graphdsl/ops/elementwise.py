@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import TypeVar
 
@@ -12,7 +12,6 @@ from graphdsl.expr import (
     ONE,
     ZERO,
     Attributes,
-    Call,
     Cases,
     Compute,
     Expr,
@@ -20,13 +19,16 @@ from graphdsl.expr import (
     Formula,
     FunctionNotation,
     InfixNotation,
+    Kinks,
     Notation,
     Number,
     Operation,
+    Option,
     Power,
     Product,
     Quotient,
     RadicalNotation,
+    Refusal,
     Relation,
     Sides,
     Sign,
@@ -52,27 +54,65 @@ N = TypeVar("N")
 Slope = Callable[[Expr, Expr, Attributes], Expr]
 
 
-def _entrywise_row(
+def entrywise_row(
     name: str,
     notation: Notation,
     slope: Slope,
     *,
     formula: Formula | None = None,
     compute: Compute | None = None,
-    sides: Sides | None = None,
-    attributes: tuple[str, ...] = (),
+    kinks: Kinks | None = None,
+    defaults: Mapping[str, str] | None = None,
+    required: tuple[str, ...] = (),
+    refusal: Refusal | None = None,
     source: str = "",
 ) -> Operation:
+    """A row of one argument; slope, formula and kinks see its options complete, those that were not said by default."""
+    values = {option: Decimal(value) for option, value in (defaults or {}).items()}
+
     def pullbacks(args: tuple[Expr, ...], given: Attributes, out: Expr, upstream: Expr) -> tuple[Expr | None, ...]:
-        local = slope(args[0], out, given)
+        local = slope(args[0], out, {**values, **given})
         return (ZERO if local == ZERO else upstream if local == ONE else multiply(upstream, local),)
 
     return Operation(
-        name, notation, (1, 1), scalar_shape, pullbacks, formula, compute, None, sides, True, attributes, source
+        name,
+        notation,
+        (1, 1),
+        scalar_shape,
+        pullbacks,
+        None if formula is None else lambda args, given: formula(args, {**values, **given}),
+        compute,
+        sides=None if kinks is None else _sides_of(kinks, values),
+        elementwise=True,
+        attributes=(*required, *values),
+        source=source,
+        options=dict.fromkeys((*required, *values), Option("number")),
+        defaults=values,
+        kinks=None if kinks is None else lambda given: kinks({**values, **given}),
+        refusal=refusal,
     )
 
 
-def _by_arithmetic(function: str) -> Compute:
+def _sides_of(kinks: Kinks, values: Attributes) -> Sides:
+    """On which side of each kink an argument lies."""
+
+    def sides(arithmetic: Arithmetic[N], args: tuple[Tensor[N], ...], given: Attributes) -> tuple[int, ...]:
+        points = [arithmetic.literal(point) for point in kinks({**values, **given})]
+        return tuple(arithmetic.compare(x, point) for x in args[0].flat for point in points)
+
+    return sides
+
+
+def kinks_at(*points: str) -> Kinks:
+    """Kinks that lie where they lie whatever the options are."""
+    places = tuple(map(Decimal, points))
+    return lambda given: places
+
+
+AT_ZERO = kinks_at("0")
+
+
+def by_arithmetic(function: str) -> Compute:
     """The stable computation that the arithmetic itself has."""
 
     def compute(arithmetic: Arithmetic[N], args: tuple[Tensor[N], ...], given: Attributes) -> Tensor[N]:
@@ -81,17 +121,25 @@ def _by_arithmetic(function: str) -> Compute:
     return compute
 
 
-def _sign_of(arithmetic: Arithmetic[N], args: tuple[Tensor[N], ...], given: Attributes) -> tuple[int, ...]:
-    nought = arithmetic.literal(Decimal(0))
-    return tuple(arithmetic.compare(x, nought) for x in args[0].flat)
-
-
-def _positive(x: Expr) -> Relation:
+def positive(x: Expr) -> Relation:
+    """x > 0."""
     return Relation((x, ZERO), (">",))
 
 
-def _attribute(given: Attributes, name: str, default: str) -> Number:
-    return Number(Decimal(str(given.get(name, default))))
+def option(given: Attributes, name: str) -> Number:
+    """The value of an option, as a numeral."""
+    value = given[name]
+    assert isinstance(value, Decimal)
+    return Number(value)
+
+
+def split_at_zero(x: Expr, above: Expr, at: Expr, below: Expr) -> Expr:
+    """Cases by the sign of x; where two neighbours agree they are one case."""
+    if at == below:
+        return Cases(((above, positive(x)),), below)
+    if at == above:
+        return Cases(((above, Relation((x, ZERO), ("≥",))),), below)
+    return Cases(((above, positive(x)), (at, Relation((x, ZERO), ("=",)))), below)
 
 
 def _sigmoid(arithmetic: Arithmetic[N], args: tuple[Tensor[N], ...], given: Attributes) -> Tensor[N]:
@@ -108,39 +156,40 @@ def _tanh_formula(args: tuple[Expr, ...], given: Attributes) -> Expr:
     return Quotient(subtract(up, down), add(up, down))
 
 
-EXP: Operation = _entrywise_row(
-    "exp", SuperscriptNotation(base="e"), lambda x, out, _: out, compute=_by_arithmetic("exp")
+EXP: Operation = entrywise_row(
+    "exp", SuperscriptNotation(base="e"), lambda x, out, _: out, compute=by_arithmetic("exp")
 )
-LN: Operation = _entrywise_row(
-    "ln", FunctionNotation("ln"), lambda x, out, _: Quotient(ONE, x), compute=_by_arithmetic("ln")
+LN: Operation = entrywise_row(
+    "ln", FunctionNotation("ln"), lambda x, out, _: Quotient(ONE, x), compute=by_arithmetic("ln")
 )
-SQRT: Operation = _entrywise_row(
+SQRT: Operation = entrywise_row(
     "sqrt",
     RadicalNotation(),
     lambda x, out, _: Quotient(ONE, Product((number(2), out))),
-    compute=_by_arithmetic("sqrt"),
+    compute=by_arithmetic("sqrt"),
 )
-SIN: Operation = _entrywise_row(
-    "sin", FunctionNotation("sin"), lambda x, out, _: call(COS, x), compute=_by_arithmetic("sin")
+SIN: Operation = entrywise_row(
+    "sin", FunctionNotation("sin"), lambda x, out, _: call(COS, x), compute=by_arithmetic("sin")
 )
-COS: Operation = _entrywise_row(
-    "cos", FunctionNotation("cos"), lambda x, out, _: negate(call(SIN, x)), compute=_by_arithmetic("cos")
+COS: Operation = entrywise_row(
+    "cos", FunctionNotation("cos"), lambda x, out, _: negate(call(SIN, x)), compute=by_arithmetic("cos")
 )
-SIGN: Operation = _entrywise_row(
+SIGN: Operation = entrywise_row(
     "sign",
     FunctionNotation("sgn"),
     lambda x, out, _: ZERO,
-    formula=lambda args, _: Cases(((ONE, _positive(args[0])), (ZERO, Relation((args[0], ZERO), ("=",)))), MINUS_ONE),
-    sides=_sign_of,
+    formula=lambda args, given: split_at_zero(args[0], ONE, option(given, "at_zero"), MINUS_ONE),
+    kinks=AT_ZERO,
+    defaults={"at_zero": "0"},
 )
-ABS: Operation = _entrywise_row(
+ABS: Operation = entrywise_row(
     "abs",
     FencesNotation("|", "|"),
     lambda x, out, _: call(SIGN, x),
     formula=lambda args, _: Cases(((args[0], Relation((args[0], ZERO), ("≥",))),), negate(args[0])),
-    sides=_sign_of,
+    kinks=AT_ZERO,
 )
-SIGMOID: Operation = _entrywise_row(
+SIGMOID: Operation = entrywise_row(
     "sigmoid",
     FunctionNotation("σ"),
     lambda x, out, _: Product((out, subtract(ONE, out))),
@@ -148,48 +197,48 @@ SIGMOID: Operation = _entrywise_row(
     compute=_sigmoid,
     source="logistic function; σ′ = σ(1 − σ)",
 )
-TANH: Operation = _entrywise_row(
+TANH: Operation = entrywise_row(
     "tanh",
     FunctionNotation("tanh"),
     lambda x, out, _: subtract(ONE, Power(out, number(2))),
     formula=_tanh_formula,
-    compute=_by_arithmetic("tanh"),
+    compute=by_arithmetic("tanh"),
 )
-RELU_PRIME: Operation = _entrywise_row(
+RELU_PRIME: Operation = entrywise_row(
     "relu'",
     FunctionNotation("ReLU", primes=1),
     lambda x, out, _: ZERO,
-    formula=lambda args, _: Cases(((ONE, _positive(args[0])),), ZERO),
-    sides=_sign_of,
+    formula=lambda args, given: split_at_zero(args[0], ONE, option(given, "slope_at_zero"), ZERO),
+    kinks=AT_ZERO,
+    defaults={"slope_at_zero": "0"},
 )
-RELU: Operation = _entrywise_row(
+RELU: Operation = entrywise_row(
     "relu",
     FunctionNotation("ReLU"),
-    lambda x, out, _: call(RELU_PRIME, x),
+    lambda x, out, given: call(RELU_PRIME, x, **given),
     formula=lambda args, _: call(MAX, ZERO, args[0]),
-    sides=_sign_of,
-    source="Nair and Hinton 2010; its derivative at 0 is set to 0",
+    kinks=AT_ZERO,
+    defaults={"slope_at_zero": "0"},
+    source="Nair and Hinton 2010",
 )
-LEAKY_RELU_PRIME: Operation = _entrywise_row(
+LEAKY_RELU_PRIME: Operation = entrywise_row(
     "leaky_relu'",
     FunctionNotation("LeakyReLU", primes=1),
     lambda x, out, _: ZERO,
-    formula=lambda args, given: Cases(((ONE, _positive(args[0])),), _attribute(given, "slope", "0.01")),
-    sides=_sign_of,
-    attributes=("slope",),
+    formula=lambda args, given: Cases(((ONE, positive(args[0])),), option(given, "slope")),
+    kinks=AT_ZERO,
+    defaults={"slope": "0.01"},
 )
-LEAKY_RELU: Operation = _entrywise_row(
+LEAKY_RELU: Operation = entrywise_row(
     "leaky_relu",
     FunctionNotation("LeakyReLU"),
-    lambda x, out, given: Call(LEAKY_RELU_PRIME, (x,), tuple(given.items())),
-    formula=lambda args, given: Cases(
-        ((args[0], _positive(args[0])),), Product((_attribute(given, "slope", "0.01"), args[0]))
-    ),
-    sides=_sign_of,
-    attributes=("slope",),
-    source="Maas, Hannun and Ng 2013; slope 0.01 unless said",
+    lambda x, out, given: call(LEAKY_RELU_PRIME, x, **given),
+    formula=lambda args, given: Cases(((args[0], positive(args[0])),), Product((option(given, "slope"), args[0]))),
+    kinks=AT_ZERO,
+    defaults={"slope": "0.01"},
+    source="Maas, Hannun and Ng 2013",
 )
-LINEAR: Operation = _entrywise_row(
+LINEAR: Operation = entrywise_row(
     "linear", FunctionNotation("id"), lambda x, out, _: ONE, formula=lambda args, _: args[0]
 )
 

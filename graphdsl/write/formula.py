@@ -29,15 +29,15 @@ from graphdsl.expr import (
     Quotient,
     RadicalNotation,
     Relation,
-    Sign,
     SubscriptedNotation,
     Sum,
     SuperscriptNotation,
     Symbol,
     has_names,
+    remaining,
 )
 from graphdsl.names import Ink, indexed
-from graphdsl.numbers import Written, flat_index, written
+from graphdsl.numbers import Written, flat_index, spelled, written
 
 # How strongly the parts of a printed formula hold together. A part that holds less than its place asks for is put in
 # brackets. The precedence of a prefix or infix notation is a number on this scale.
@@ -90,14 +90,6 @@ def _unsigned(first: Number) -> tuple[Number, ...]:
     """The numeral without its sign; -1 leaves nothing, unless it is the value of a quantity, which is shown."""
     is_only_a_sign = first.value == -1 and first.quantity is None
     return () if is_only_a_sign else (replace(first, value=first.value.copy_negate()),)
-
-
-def complement(relation: Relation) -> Relation | None:
-    """The condition that holds where a simple one does not."""
-    opposite: dict[Sign, Sign] = {"<": "≥", "≤": ">", ">": "≤", "≥": "<", "=": "≠", "≠": "="}
-    if len(relation.signs) != 1 or relation.signs[0] not in opposite:
-        return None
-    return Relation(relation.members, (opposite[relation.signs[0]],))
 
 
 _SHORT = re.compile(r"(\d+|\w)?(,(\d+|\w))*")
@@ -284,20 +276,22 @@ class Printer(ABC):
         return self.fences("[", "]", self.comma.join(parts))
 
     def _branches(self, cases: Cases) -> Iterator[tuple[str, str]]:
-        """Value and condition; the last branch says the opposite of the only condition, or nothing."""
+        """Value and condition; the last branch says what remains, or nothing."""
         for value, condition in cases.branches:
             yield self.formula(value), self.relation(condition)
-        rest = complement(cases.branches[0][1]) if len(cases.branches) == 1 else None
+        rest = remaining([condition for _, condition in cases.branches])
         yield self.formula(cases.otherwise), self.relation(rest) if rest is not None else ""
 
     def call(self, call: Call) -> Piece:
         """A call is written as its notation says."""
         arguments = call.arguments
         match call.operation.notation:
+            case FunctionNotation(name) if not arguments:
+                return Piece(self.constant(name), ATOM)
             case FunctionNotation(name, primes):
                 return Piece(self.function(name, primes, "", self._listed(arguments)), ATOM)
             case SubscriptedNotation(name, attribute):
-                subscript = str(dict(call.attributes).get(attribute, ""))
+                subscript = spelled(dict(call.attributes).get(attribute, ""))
                 if not name:
                     return self.part(arguments[0], self.words(subscript))
                 return Piece(self.function(name, 0, subscript, self._listed(arguments)), ATOM)
