@@ -58,7 +58,7 @@ def declare_layer(
     """Enter a layer's name and the names of its units, so that formulas anywhere may use them."""
     names = [name for group in statement.elements for name in spread(group, scope.reporter)]
     size = _size(statement, names, scope, resolver)
-    activation, known = _activation(statement, scope)
+    activation, known = _activation(statement, scope, resolver)
     if size is None:
         if scope.declare(statement.name.text, "layer", statement.name.span):
             scope.define(statement.name.text, None)
@@ -109,11 +109,14 @@ def _size(statement: Layer, names: list[Name], scope: Scope, resolver: Resolver)
     return int(n)
 
 
-def _activation(statement: Layer, scope: Scope) -> tuple[Operation | None, bool]:
+def _activation(statement: Layer, scope: Scope, resolver: Resolver) -> tuple[Operation | None, bool]:
     """The row of the activation, none for linear; and whether it is right."""
     written = statement.activation
     if written is None:
         return None, True
+    own = resolver.activation(written.text)
+    if own is not None:
+        return own, True
     row = ops.find(written.text)
     if row is ops.LINEAR:
         return None, True
