@@ -7,6 +7,7 @@ array, so does the shape.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 
@@ -218,13 +219,12 @@ def _quotient(node: Quotient) -> Expr:
         return node.numerator
     if above is not None and below:
         return _as_number(above / below, True)
-    if node.numerator == node.denominator:
+    if node.numerator == node.denominator and not node.chosen:
         return ONE
     if isinstance(node.numerator, Product) and node.numerator.factors[0] == MINUS_ONE:
         rest = node.numerator.factors[1:]
-        return _product(
-            (MINUS_ONE, _quotient(Quotient(rest[0] if len(rest) == 1 else Product(rest), node.denominator)))
-        )
+        above_line = rest[0] if len(rest) == 1 else Product(rest)
+        return _product((MINUS_ONE, _quotient(replace(node, numerator=above_line))))
     return node
 
 

@@ -120,6 +120,13 @@ SQRT: Operation = _entrywise_row(
     lambda x, out, _: Quotient(ONE, Product((number(2), out))),
     compute=_by_arithmetic("sqrt"),
 )
+ROOT: Operation = _entrywise_row(
+    SQRT.name,
+    SQRT.notation,
+    lambda x, out, _: Quotient(ONE, Product((number(2), out)), chosen=True),
+    compute=SQRT.compute,
+    source="of a sum of squares: at 0, where it has a kink, its derivative is set to 0",
+)
 SIN: Operation = _entrywise_row(
     "sin", FunctionNotation("sin"), lambda x, out, _: call(COS, x), compute=_by_arithmetic("sin")
 )
