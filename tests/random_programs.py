@@ -120,16 +120,24 @@ PAIRS = list(product(SHAPES[1:], SHAPES[1:]))
 CHOICES: dict[str, tuple[object, ...]] = {
     "number": (Decimal("0.5"), Decimal(2), Decimal("1.5")),
     "whole": (1, 2),
+    "axes": (1, 2, 2, (1, 2), (2, 1)),
     "flag": (0, 1),
 }
 
 
 def choices(option: Option) -> tuple[object, ...]:
-    return option.words if option.kind == "word" else (0, 1, 2) if option.least == 0 else CHOICES[option.kind]
+    """Values that an option may have."""
+    if option.kind == "word":
+        return option.words
+    found = CHOICES[option.kind]
+    return (0, *found) if option.least == 0 else found
 
 
 def said(value: object, option: Option) -> str:
-    return ("false", "true")[value] if option.kind == "flag" and isinstance(value, int) else str(value)
+    """A value as typed."""
+    if option.kind == "flag" and isinstance(value, int):
+        return ("false", "true")[value]
+    return str(list(value)) if isinstance(value, tuple) else str(value)
 
 
 class Formulas:
