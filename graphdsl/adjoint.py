@@ -326,12 +326,12 @@ def _over(above: list[Expr], below: list[Expr]) -> Expr:
 
 def _arrays_added(total: Sum) -> Expr:
     """Arrays that are written out, added up entry by entry."""
-    arrays = [term for term in total.terms if isinstance(term, Array)]
+    arrays = [term for term in total.terms if isinstance(term, Array) and term.shape == shape_of(total)]
     if len(arrays) < 2:
         return total
     entries = zip(*(array.entries for array in arrays), strict=True)
     joined = Array(arrays[0].shape, tuple(simplify(add(*same)) for same in entries))
-    return add(*(term for term in total.terms if not isinstance(term, Array)), joined)
+    return add(*(term for term in total.terms if term not in arrays), joined)
 
 
 def _in_shape(scalar: Expr, shape: Shape) -> Expr:

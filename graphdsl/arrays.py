@@ -67,7 +67,10 @@ class _Formulas:
                 sign = "-" if len(factors) < len(expr.factors) else ""
                 return f"({sign}{' * '.join(factors) or '1.0'})"
             case Quotient():
-                return f"({self.text(expr.numerator, names)} / {self.text(expr.denominator, names)})"
+                above, below = self.text(expr.numerator, names), self.text(expr.denominator, names)
+                return (
+                    f"({above} * np.where({below} == 0, 0.0, 1.0 / {below}))" if expr.chosen else f"({above} / {below})"
+                )
             case Power():
                 return self._power(expr, names)
             case Cases():

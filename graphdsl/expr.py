@@ -68,9 +68,12 @@ class Product:
 
 @dataclass(frozen=True, slots=True)
 class Quotient:
+    """`chosen`: where the denominator is 0, it is 0 by choice, as the slope of a norm at its kink is."""
+
     numerator: Expr
     denominator: Expr
     span: Span | None = _span
+    chosen: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from graphdsl.document import (
     Table,
     Text,
 )
-from graphdsl.expr import Array, Expr, Number, Relation, Sign, Symbol, has_names, rewrite, walk
+from graphdsl.expr import Array, Expr, Number, Quotient, Relation, Sign, Symbol, equals, has_names, rewrite, walk
 from graphdsl.names import Ink
 from graphdsl.numbers import (
     MOST_OPERAND_DIGITS,
@@ -140,7 +140,24 @@ class _Figures:
             found = self.attempt(chain, digits)
             if found is not None:
                 return found
-        raise FalseLine(repr(chain))
+        shorter = self._without_what_has_no_value(chain)
+        if shorter == chain:
+            raise FalseLine(repr(chain))
+        return self.chain(shorter)
+
+    def _without_what_has_no_value(self, chain: Relation) -> Relation:
+        """The chain without numerals that have no value with any digits, as x/‖x‖ where x is 0 and a slope is chosen."""
+        last = len(chain.members) - 1
+        kept = [i for i, member in enumerate(chain.members) if i in (0, last) or self._has_value(member)]
+        if any(chain.signs[i - 1] != "=" for i in range(1, last + 1)):
+            return chain
+        return equals(*(chain.members[i] for i in kept))
+
+    def _has_value(self, member: Expr) -> bool:
+        try:
+            return has_names(member) or bool(_value(self.numbers(member, PRECISION)).flat)
+        except NumberMistake:
+            return False
 
     def attempt(self, chain: Relation, digits: _Digits) -> Relation | None:
         """The chain with so many digits, or nothing where its numbers would not give its result, or no result at all."""
@@ -216,8 +233,17 @@ def _whole(expr: Expr) -> bool:
 
 def _value(expr: Expr) -> Tensor[Num]:
     """The value of the numerals as printed."""
-    as_printed = rewrite(expr, lambda n: Number(n.value) if isinstance(n, Number) else n)
-    return evaluate(as_printed, {}, Decimal50())
+    return evaluate(rewrite(expr, _as_printed), {}, Decimal50())
+
+
+def _as_printed(node: Expr) -> Expr:
+    match node:
+        case Number():
+            return Number(node.value)
+        case Quotient(chosen=True):
+            return Quotient(node.numerator, node.denominator)
+        case _:
+            return node
 
 
 def _pairs(a: Tensor[Num], b: Tensor[Num]) -> Iterator[tuple[Num, Num]]:

@@ -8,13 +8,28 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from graphdsl.derive.derivative import derivative
+from graphdsl.derive.derivative import derivative, raw_derivative
 from graphdsl.derive.element import element, expanded, part
 from graphdsl.derive.element import entry_symbols as entry_symbols
 from graphdsl.derive.shape import shape_of
 from graphdsl.derive.simplify import simplify
 from graphdsl.diagnostics import Diagnostic, Label, Span
-from graphdsl.expr import Call, Expr, IndexedSum, Number, Operation, Sum, Symbol, children, symbols, walk, with_children
+from graphdsl.expr import (
+    ZERO,
+    Call,
+    Expr,
+    IndexedSum,
+    Number,
+    Operation,
+    Sum,
+    Symbol,
+    add,
+    children,
+    multiply,
+    symbols,
+    walk,
+    with_children,
+)
 from graphdsl.model import Model, Node
 from graphdsl.numbers import indices, size
 
@@ -113,6 +128,13 @@ class Graph:
                 places = {part(of, i).key: i for i in indices(of.shape)}
                 found = slope(of, dict(attributes), node.symbol, index, places[parent])
                 return simplify(expanded(found))
+            case Call(Operation(entry_slope=slope), (of,), attributes) if slope is not None:
+                terms = [
+                    multiply(expanded(slope(of, dict(attributes), node.symbol, index, i)), inner)
+                    for i in indices(shape_of(of))
+                    if (inner := raw_derivative(element(of, i), parent)) != ZERO
+                ]
+                return simplify(add(*terms)) if terms else ZERO
             case _:
                 return None
 

@@ -133,7 +133,10 @@ class Display:
         return rounded(value, self.places(value, key) + more, self.rounding)
 
 
-SURE_DIGITS = PRECISION - 5
+UNSURE_DIGITS = 5
+"""So many of the last digits of the arithmetic depend on the way by which a value was computed."""
+
+SURE_DIGITS = PRECISION - UNSURE_DIGITS
 """So many digits of a value are the same whichever way it was computed."""
 
 _SURE = Context(prec=SURE_DIGITS, rounding=ROUND_HALF_UP, Emax=999_999, Emin=-999_999)
@@ -221,7 +224,14 @@ class Decimal50:
         return Num(value, exact)
 
     def add(self, a: Num, b: Num) -> Num:
-        return self._result(self._context.add, a, b)
+        found = self._result(self._context.add, a, b)
+        return Num(Decimal(0), False) if self._is_residue(found, a, b) else found
+
+    def _is_residue(self, total: Num, a: Num, b: Num) -> bool:
+        """Whether two rounded numbers cancel but for their last digits: what they stand for is equal and opposite."""
+        if not total.value or (a.exact and b.exact):
+            return False
+        return total.value.adjusted() < max(a.value.adjusted(), b.value.adjusted()) - self.precision + UNSURE_DIGITS
 
     def multiply(self, a: Num, b: Num) -> Num:
         if (a.exact and not a.value) or (b.exact and not b.value):

@@ -112,6 +112,11 @@ class SourceArithmetic:
     def divide(self, a: str, b: str) -> str:
         return a if b == "1.0" else self._short(f"({a} / {b})")
 
+    def chosen(self, a: str, b: str) -> str:
+        """a/b, and 0 where b is 0."""
+        below = self.lines.named(b)
+        return self.lines.named(f"({a} / {below} if {below} else 0.0)")
+
     def power(self, base: str, exponent: str) -> str:
         if exponent in ("1.0", "2.0"):
             base = self.lines.named(base)
@@ -190,7 +195,8 @@ class Formulas:
             case Product():
                 return self._product(expr, names)
             case Quotient():
-                return a.divide(self.text(expr.numerator, names), self.text(expr.denominator, names))
+                above, below = self.text(expr.numerator, names), self.text(expr.denominator, names)
+                return a.chosen(above, below) if expr.chosen else a.divide(above, below)
             case Power():
                 return a.power(self.text(expr.base, names), self.text(expr.exponent, names))
             case Cases():

@@ -93,14 +93,16 @@ _SUPER = "⁰¹²³⁴-⁹⁺⁻ⁿⁱᵀ⁽⁾"
 _TOKEN = re.compile(
     rf"""(?P<number>\d+(?:\.\d+)?)
     |(?P<half>[½⅓⅔¼¾⅕⅛])
-    |(?P<name>∂?[^\W\d_{_SUB}{_SUPER}]+[\u0300-\u036f]?(?:[{_SUB}]|′|⁽\w*⁾|⁽[{_SUPER}]+⁾|_\{{[^}}]*\}}|_\w+|[\u0300-\u036f])*(?:\|direct)?)
+    |(?P<name>∂?[^\W\d_{_SUB}{_SUPER}]+(?:\d+(?=[(′]))?[\u0300-\u036f]?(?:[{_SUB}]|′|⁽\w*⁾|⁽[{_SUPER}]+⁾|\^\(\([^()]*\)\)|_\{{[^}}]*\}}|_\w+|[\u0300-\u036f])*(?:\|direct)?)
     |(?P<raised>[{_SUPER}]+)
-    |(?P<sign>[+−·/^(){{}}|√∗,;\[\]⊙…⋯⋮{SIGNS}])
+    |(?P<part>[{_SUB}]+|_\{{[^}}]*\}}|_\w+)
+    |(?P<sign>[+−·/^(){{}}|‖√∗,;\[\]⊙…⋯⋮{SIGNS}])
     |(?P<total>∑(?:_\w+|_\{{[^}}]*\}})?)
     |(?P<space>\s+)
     |(?P<other>.)""",
     re.VERBOSE,
 )
+_LOWERED = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 _RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", "0123456789+-")
 _PARTS = dict(zip("½⅓⅔¼¾⅕⅛", map(Fraction, ("1/2", "1/3", "2/3", "1/4", "3/4", "1/5", "1/8")), strict=True))
 
@@ -312,8 +314,10 @@ class Reader:
         if self.at >= len(self.parts):
             return False
         if self.named:
-            return self.peek() in "[√" or self.parts[self.at].kind == "name"
-        return isinstance(value, Arr) and (self.peek() == "[" or self.starts())
+            opens = self.parts[self.at].spaced and self.peek() in ("(", "|", "‖")
+            return opens or self.peek() in "[√" or self.parts[self.at].kind == "name"
+        opens = self.parts[self.at].spaced and self.peek() in ("|", "‖")
+        return isinstance(value, Arr) and (opens or self.peek() == "[" or self.starts())
 
     def joined(self, a: Value, b: Value) -> Value:
         if self.named:
@@ -372,6 +376,8 @@ class Reader:
             exponent = self.exponent()
             return each(lambda x: Exact(1) if x == 0 else mpmath.exp(real(x)), exponent)
         value = self.atom()
+        while self.at < len(self.parts) and self.parts[self.at].kind == "part":
+            value = self.part_of(value)
         if self.at < len(self.parts) and (self.peek() == "^" or self.parts[self.at].kind == "raised"):
             if self.parts[self.at].spaced:
                 raise NotRead
@@ -381,6 +387,25 @@ class Reader:
             exponent = self.exponent()
             return value if self.named else each(power, value, exponent)
         return value
+
+    def part_of(self, value: Value) -> Value:
+        """An entry of what stands before a subscript."""
+        index = self.parts[self.at].text.translate(_LOWERED)
+        self.at += 1
+        digits = re.fullmatch(r"_?\{?([\d,]+)\}?", index)
+        if self.named or not isinstance(value, Arr) or digits is None:
+            self.named = True
+            return Exact(1)
+        places = [int(i) for i in (digits[1].split(",") if "," in digits[1] else [digits[1]])]
+        if len(places) < len(value.shape):
+            places = [int(i) for i in digits[1] if i != ","]
+        if len(places) != len(value.shape) or any(p > e for p, e in zip(places, value.shape, strict=True)):
+            self.named = True  # a row, or an entry of an array that is printed as another
+            return Exact(1)
+        at = 0
+        for place, extent in zip(places, value.shape, strict=True):
+            at = at * extent + place - 1
+        return value.flat[at]
 
     def exponent(self) -> Value:
         if self.take("^"):
@@ -412,6 +437,10 @@ class Reader:
                 value = self.sum()
                 self.need("|")
                 return each(abs, value)
+            case _, "‖":
+                value = self.sum()
+                self.need("‖")
+                return self.length(value)
             case _, "√":
                 return each(root, self.atom())
             case _, "[":
@@ -423,14 +452,30 @@ class Reader:
                 return self.cases()
         raise NotRead
 
+    def length(self, value: Value) -> Value:
+        """The root of the sum of all squares."""
+        entries = value.flat if isinstance(value, Arr) else (value,)
+        total = Exact(0)
+        for entry in entries:
+            total = self._plus(total, self._product(entry, entry))
+        return root(total)
+
     def array(self) -> Value:
-        """[a, b; c, d]; one row alone is a vector."""
+        """[a, b; c, d]; one row alone is a vector, one of matrices an array with an axis more."""
+        literal = self.peek() == "["
         rows = [self.row()]
         while self.take(";"):
             rows.append(self.row())
         self.need("]")
-        if len({len(row) for row in rows}) > 1 or any(isinstance(x, Arr) for row in rows for x in row):
+        if any(isinstance(x, Arr) for row in rows for x in row) and not literal:
+            self.named = True  # matrices put together
+        if self.named:
+            return Exact(1)
+        inner = {x.shape if isinstance(x, Arr) else () for row in rows for x in row}
+        if len({len(row) for row in rows}) > 1 or len(inner) > 1 or (inner != {()} and len(rows) > 1):
             raise NotRead
+        if inner != {()}:
+            return Arr((len(rows[0]), *inner.pop()), tuple(x for array in rows[0] for x in array.flat))
         shape = (len(rows), len(rows[0])) if len(rows) > 1 else (len(rows[0]),)
         return Arr(shape, tuple(x for row in rows for x in row))
 
@@ -450,6 +495,8 @@ class Reader:
             self.need(")")
             known = function(text)
             if known is not None and not self.named:
+                if text in ("max", "min") and len(arguments) == 1 and isinstance(arguments[0], Arr):
+                    return known(*arguments[0].flat)
                 return known(*arguments) if text in OF_ALL else each(known, *arguments)
         elif text == "π":
             return +mpmath.pi
@@ -482,7 +529,16 @@ def pairs_of(a: Value, b: Value) -> list[tuple[Value, Value]]:
         return [(a, b)]
     if not isinstance(a, Arr) or not isinstance(b, Arr) or len(a.flat) != len(b.flat):
         raise NotRead
+    if len(a.shape) == 3 and len(b.shape) == 2 and a.shape[1] == b.shape[0]:
+        a = beside(a)
     return list(zip(a.flat, b.flat, strict=True))
+
+
+def beside(blocks: Arr) -> Arr:
+    """Matrices that stand beside each other, not in channels."""
+    count, rows, columns = blocks.shape
+    order = [(k * rows + i) * columns + j for i in range(rows) for k in range(count) for j in range(columns)]
+    return Arr((rows, count * columns), tuple(blocks.flat[p] for p in order))
 
 
 def compared(a: Value, sign: str, b: Value) -> bool:
@@ -516,8 +572,8 @@ def decimals_of(text: str) -> int | None:
 
 def result_decimals(text: str) -> list[int] | None:
     """How many decimals each entry of a printed result shows: a numeral alone, or an array of them."""
-    inner = re.fullmatch(r"\s*\[([^\[\]]*)\]ᵀ?\s*", text)
-    found = [decimals_of(piece) for piece in (re.split("[,;]", inner[1]) if inner else [text])]
+    inner = re.fullmatch(r"\s*\[([^()]*)\]ᵀ?\s*", text)
+    found = [decimals_of(piece) for piece in (re.split("[,;]", re.sub(r"[\[\]]", " ", inner[1])) if inner else [text])]
     return None if None in found else [d for d in found if d is not None]
 
 
@@ -554,6 +610,7 @@ def logical_lines(text: str) -> Iterator[str]:
         if continues:
             open_ = current.count("(") > current.count(")") or current[-1] in "+−·/,(∑⊙" + SIGNS
             factor = current[-1] == "]" and ("[" in stripped or stripped.count("(") > stripped.count(")"))
+            factor = factor or re.match(r"\(+\[", stripped) is not None
             apart = stripped[0] in SIGNS or (
                 stripped[0] == "(" and not open_ and not factor
             )  # a bracket alone holds a reason

@@ -89,12 +89,12 @@ def _one_factor(expr: Product, i: int, name: str) -> Expr:
 def _quotient(expr: Quotient, name: str) -> Expr:
     above, below = expr.numerator, expr.denominator
     if not mentions(below, name):
-        return Quotient(raw_derivative(above, name), below)
+        return replace(expr, numerator=raw_derivative(above, name))
     squared = Power(below, Number(Decimal(2)))
     if not mentions(above, name):
-        return negate(Quotient(_times(above, raw_derivative(below, name)), squared))
+        return negate(replace(expr, numerator=_times(above, raw_derivative(below, name)), denominator=squared))
     change = subtract(_times(raw_derivative(above, name), below), _times(above, raw_derivative(below, name)))
-    return Quotient(change, squared)
+    return replace(expr, numerator=change, denominator=squared)
 
 
 def _power(expr: Power, name: str) -> Expr:

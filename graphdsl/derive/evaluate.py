@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from functools import reduce
 from typing import TypeVar, assert_never
 
@@ -61,7 +62,8 @@ def evaluate(
         case Product():
             return reduce(lambda a, b: entrywise(arithmetic.multiply, a, b), map(value, expr.factors))
         case Quotient():
-            return entrywise(arithmetic.divide, value(expr.numerator), value(expr.denominator))
+            divide = _chosen(arithmetic) if expr.chosen else arithmetic.divide
+            return entrywise(divide, value(expr.numerator), value(expr.denominator))
         case Power():
             return entrywise(arithmetic.power, value(expr.base), value(expr.exponent))
         case Call():
@@ -129,6 +131,12 @@ def unbroadcast(tensor: Tensor[N], shape: Shape, arithmetic: Arithmetic[N]) -> T
     period = size(shape)
     sums = tuple(reduce(arithmetic.add, tensor.flat[place::period]) for place in range(period))
     return Tensor(shape, sums)
+
+
+def _chosen(arithmetic: Arithmetic[N]) -> Callable[[N, N], N]:
+    """a/b, and 0 where b is 0."""
+    nought = arithmetic.literal(Decimal(0))
+    return lambda a, b: arithmetic.divide(a, b) if arithmetic.compare(b, nought) else nought
 
 
 def entrywise(operation: Callable[[N, N], N], a: Tensor[N], b: Tensor[N]) -> Tensor[N]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TypeVar, assert_never
 
 from graphdsl.derive.evaluate import Values, broadcast, evaluate, unbroadcast
@@ -46,7 +47,8 @@ def pullbacks(node: Expr, out: Expr, upstream: Expr) -> tuple[Expr | None, ...]:
             return tuple(multiply(upstream, *rest) for rest in others)
         case Quotient():
             above, below = node.numerator, node.denominator
-            return (Quotient(upstream, below), negate(Quotient(multiply(upstream, above), Power(below, number(2)))))
+            squared = replace(node, numerator=multiply(upstream, above), denominator=Power(below, number(2)))
+            return (replace(node, numerator=upstream), negate(squared))
         case Power():
             lower = (
                 number(EXACT.subtract(node.exponent.value, ONE.value))

@@ -1,34 +1,57 @@
 """Expression -> an equal one, tidied by a closed list of rules; the rules are named below and no others apply.
 
 1 constants folded, 2 zeros and ones removed, 3 equal factors to powers and equal terms to multiples, 4 numbers first,
-5 −(a − b) to b − a, 6 nested sums and products flattened. Idempotent; the value stays the same.
+5 −(a − b) to b − a, 6 nested sums and products flattened. Idempotent; the value stays the same, and where a row takes an
+array, so does the shape.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 
+from graphdsl.derive.shape import shape_of
 from graphdsl.expr import (
     MINUS_ONE,
     ONE,
     ZERO,
+    Array,
+    Call,
     Cases,
+    Element,
     Expr,
     Number,
     Power,
     Product,
     Quotient,
     Sum,
+    children,
     multiply,
-    rewrite,
+    with_children,
 )
-from graphdsl.numbers import EXACT
+from graphdsl.numbers import EXACT, size
 
 
 def simplify(expr: Expr) -> Expr:
     """The tidied expression."""
-    return rewrite(expr, _tidy)
+    own = children(expr)
+    tidy = tuple(map(simplify, own))
+    if _takes_arrays(expr):
+        tidy = tuple(map(_in_shape_of, tidy, own))
+    return _tidy(expr if tidy == own else with_children(expr, tidy))
+
+
+def _takes_arrays(expr: Expr) -> bool:
+    """Whether a part that turns out to be a number has to stay an array."""
+    return isinstance(expr, Element) or (isinstance(expr, Call) and not expr.operation.elementwise)
+
+
+def _in_shape_of(tidy: Expr, own: Expr) -> Expr:
+    """The number that is left of an array, as b − b leaves 0, in every entry."""
+    if tidy is own or not isinstance(tidy, Number) or not (shape := shape_of(own)):
+        return tidy
+    return Array(shape, (tidy,) * size(shape))
 
 
 def _tidy(node: Expr) -> Expr:
@@ -196,13 +219,12 @@ def _quotient(node: Quotient) -> Expr:
         return node.numerator
     if above is not None and below:
         return _as_number(above / below, True)
-    if node.numerator == node.denominator:
+    if node.numerator == node.denominator and not node.chosen:
         return ONE
     if isinstance(node.numerator, Product) and node.numerator.factors[0] == MINUS_ONE:
         rest = node.numerator.factors[1:]
-        return _product(
-            (MINUS_ONE, _quotient(Quotient(rest[0] if len(rest) == 1 else Product(rest), node.denominator)))
-        )
+        above_line = rest[0] if len(rest) == 1 else Product(rest)
+        return _product((MINUS_ONE, _quotient(replace(node, numerator=above_line))))
     return node
 
 

@@ -37,7 +37,7 @@ from graphdsl.graph import Graph, entry_symbols, has_own_entries, sharing
 from graphdsl.model import Model, Quantity, Training, is_stand_in
 from graphdsl.names import Ink
 from graphdsl.numbers import Decimal50, Num
-from graphdsl.ops import ACTIVATIONS, SQRT
+from graphdsl.ops import ACTIVATIONS, NORM, SQRT, STD
 from graphdsl.optimizers import COUNT, old
 from graphdsl.phrases import Phrases
 from graphdsl.run import over_batch
@@ -412,6 +412,9 @@ def _kinks(graph: Graph, phrases: Phrases) -> Iterator[Inlines]:
         yield from _kink(call, phrases)
     if ties:
         yield phrases.say("kink_max")
+    for row in (NORM, STD):
+        if any(isinstance(p, Call) and p.operation is row for node in graph.model.nodes for p in walk(node.formula)):
+            yield phrases.say("kink_nought", function=Math(Call(row, (ARGUMENT,))))
 
 
 def _kink(call: Call, phrases: Phrases) -> Iterator[Inlines]:
@@ -439,7 +442,8 @@ def _at_kink(slope: Call, place: Number) -> Relation:
 
 def _takes_one(part: Expr) -> bool:
     """Whether a call takes the largest or smallest of an array's entries, of each of its rows or windows."""
-    return isinstance(part, Call) and part.operation.sides is not None and not part.operation.elementwise
+    kinked = isinstance(part, Call) and part.operation.sides is not None and not part.operation.elementwise
+    return kinked and isinstance(part, Call) and part.operation not in (NORM, STD)
 
 
 def _shared(graph: Graph, phrases: Phrases) -> Iterator[Inlines]:

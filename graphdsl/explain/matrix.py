@@ -211,8 +211,8 @@ class MatrixLines:
             upstream = self._upstream(objective, self.tensors.symbols[use])
             if upstream is not None:
                 node = self.tensors.nodes[use]
-                found.append(gradients(node.formula, node.symbol, upstream)[symbol.key])
-        return finished(add(*found), symbol.shape) if found else ZERO
+                found.append(gradients(node.formula, node.symbol, upstream).get(symbol.key, ZERO))
+        return finished(add(*found) if found else ZERO, symbol.shape)
 
     def _upstream(self, objective: Symbol, use: Symbol) -> Expr | None:
         """∂objective/∂use; nothing where the objective does not depend on it; a unit where it is the objective."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from graphdsl import ops
-from graphdsl.derive.element import part, unrolled
+from graphdsl.derive.element import expanded, part, unrolled
 from graphdsl.derive.evaluate import apply, evaluate
 from graphdsl.derive.shape import shape_of
 from graphdsl.explain.worked import Pass, worked
@@ -114,7 +114,7 @@ class Arrays:
                 case Element(of=Symbol() as of):
                     return self.at.value(part(of, _index(node)).key)
                 case Cases():
-                    return worked(node, self.at, settings).expr
+                    return worked(expanded(node), self.at, settings).expr
                 case Call() if node.operation is ROW:
                     return _as_row(visit(node.arguments[0]))
                 case Quotient() if shape_of(node.numerator) and not shape_of(node.denominator):

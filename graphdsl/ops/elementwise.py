@@ -168,6 +168,13 @@ SQRT: Operation = entrywise_row(
     lambda x, out, _: Quotient(ONE, Product((number(2), out))),
     compute=by_arithmetic("sqrt"),
 )
+ROOT: Operation = entrywise_row(
+    SQRT.name,
+    SQRT.notation,
+    lambda x, out, _: Quotient(ONE, Product((number(2), out)), chosen=True),
+    compute=SQRT.compute,
+    source="of a sum of squares: at 0, where it has a kink, its derivative is set to 0",
+)
 SIN: Operation = entrywise_row(
     "sin", FunctionNotation("sin"), lambda x, out, _: call(COS, x), compute=by_arithmetic("sin")
 )

@@ -26,6 +26,7 @@ from graphdsl.expr import (
     Product,
     Quotient,
     ShapeMistake,
+    Sides,
     SubscriptedNotation,
     add,
     multiply,
@@ -34,7 +35,7 @@ from graphdsl.expr import (
     subtract,
 )
 from graphdsl.numbers import Arithmetic, Shape, Tensor, flat_index, size
-from graphdsl.ops.elementwise import EXP, HADAMARD, LN, MAX, MIN, POWER, SQRT, taken, taken_side
+from graphdsl.ops.elementwise import EXP, HADAMARD, LN, MAX, MIN, POWER, ROOT, taken, taken_side
 from graphdsl.ops.rows import (
     BY,
     Places,
@@ -97,6 +98,7 @@ def _reduction(
     gradient: Callable[[Expr, Attributes, Expr, Expr], Expr],
     source: str = "",
     slope: EntrySlope | None = None,
+    sides: Sides | None = None,
 ) -> Operation:
     return Operation(
         name,
@@ -110,6 +112,7 @@ def _reduction(
         source=source,
         options={"by": BY},
         entry_slope=slope,
+        sides=sides,
     )
 
 
@@ -219,6 +222,22 @@ def _std_of(arithmetic: Arithmetic[N], lane: Sequence[N]) -> N:
     return arithmetic.function("sqrt", _variance_of(arithmetic, lane))
 
 
+def _over(above: Expr, root: Expr) -> Expr:
+    """Over a root, which has its kink at 0; there 0 is taken."""
+    return Quotient(above, root, chosen=True)
+
+
+def _is_nought(of_lane: OfLane) -> Sides:
+    """0 for each lane whose number is 0, else 1."""
+
+    def sides(arithmetic: Arithmetic[N], args: tuple[Tensor[N], ...], given: Attributes) -> tuple[int, ...]:
+        (x,), nought = args, arithmetic.literal(Decimal(0))
+        found = (of_lane(arithmetic, [x.flat[p] for p in lane]) for lane in lanes(x.shape, _by(given)))
+        return tuple(abs(arithmetic.compare(number_, nought)) for number_ in found)
+
+    return sides
+
+
 def _in_lane(slope: Callable[[Expr, list[Expr], Expr], Expr]) -> EntrySlope:
     """∂number of a lane/∂entry of it, from the entry, its lane and the number; 0 for an entry of another lane."""
 
@@ -253,21 +272,23 @@ STD: Operation = _reduction(
     "std",
     SubscriptedNotation("std", "by"),
     _std_of,
-    lambda entries: call(SQRT, _variance_entries(entries)),
+    lambda entries: call(ROOT, _variance_entries(entries)),
     lambda x, given, out, upstream: Quotient(
-        _times(spread(Quotient(upstream, out), x, given), _apart(x, given)), _count(x, given)
+        _times(spread(_over(upstream, out), x, given), _apart(x, given)), _count(x, given)
     ),
-    source="the root of the biased variance",
-    slope=_in_lane(lambda x, lane, out: Quotient(_less_mean(x, lane), multiply(number(len(lane)), out))),
+    source="the root of the biased variance; its derivative at 0 is set to 0",
+    slope=_in_lane(lambda x, lane, out: _over(_less_mean(x, lane), multiply(number(len(lane)), out))),
+    sides=_is_nought(_std_of),
 )
 NORM: Operation = _reduction(
     "norm",
     FencesNotation("‖", "‖", attribute="by"),
     _norm_of,
-    lambda entries: call(SQRT, add(*(Power(x, number(2)) for x in entries))),
-    lambda x, given, out, upstream: _times(spread(Quotient(upstream, out), x, given), x),
-    source="Euclidean",
-    slope=_in_lane(lambda x, lane, out: Quotient(x, out)),
+    lambda entries: call(ROOT, add(*(Power(x, number(2)) for x in entries))),
+    lambda x, given, out, upstream: _times(spread(_over(upstream, out), x, given), x),
+    source="Euclidean; its derivative at 0 is set to 0",
+    slope=_in_lane(lambda x, lane, out: _over(x, out)),
+    sides=_is_nought(_norm_of),
 )
 
 

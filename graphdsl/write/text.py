@@ -330,11 +330,20 @@ def _stacked(piece: str, room: int) -> list[str]:
     if width(piece) <= room or match is None:
         return _rows(piece.split(" "), room)
     before, inside, after = match.groups()
-    cells = [row.split(", ") for row in inside.split("; ")]
+    cells = [_apart(row, ", ") for row in _apart(inside, "; ")]
     columns = [max(map(width, column)) for column in zip(*cells, strict=True)]
     rows = [", ".join(right(cell, w) for cell, w in zip(row, columns, strict=True)) for row in cells]
     lines = [f"{before}{rows[0]};", *(f"{' ' * width(before)}{row};" for row in rows[1:])]
     return [*lines[:-1], lines[-1].removesuffix(";") + after]
+
+
+def _apart(text: str, sign: str) -> list[str]:
+    """The text between signs that stand outside of brackets."""
+    bound, depth = [], 0
+    for c in text:
+        depth += (c in "({") - (c in ")}")
+        bound.append(_BOUND if c == " " and depth else c)
+    return [piece.replace(_BOUND, " ") for piece in "".join(bound).split(sign)]
 
 
 def _chain_rows(members: list[Rows], room: int) -> Iterator[str]:
