@@ -14,9 +14,22 @@ PROGRAMS = {
 """What the tests with a mark need."""
 
 
+LONGEST_SERIES = 12
+"""Of a test with more parameters, a default run takes so many, evenly spread; the full run takes all."""
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the tests whose mark names a program that is not installed."""
+    """Leave out the tests whose mark names a program that is not installed; most of a long series are slow."""
     missing = [mark for mark, programs in PROGRAMS.items() if not all(map(shutil.which, programs))]
     left_out = [item for item in items if any(map(item.get_closest_marker, missing))]
     items[:] = [item for item in items if item not in left_out]
     config.hook.pytest_deselected(items=left_out)
+    series: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        series.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    for own in series.values():
+        chosen = {(2 * i + 1) * len(own) // (2 * LONGEST_SERIES) for i in range(LONGEST_SERIES)}
+        for i, item in enumerate(own):
+            if len(own) > LONGEST_SERIES and i not in chosen:
+                item.add_marker(pytest.mark.slow)

@@ -19,6 +19,7 @@ from graphdsl.depict import finished
 from graphdsl.diagram import Arrow, Box, Diagram
 from graphdsl.expr import Number
 from graphdsl.lettering import lettering, plain
+from graphdsl.network import network_of
 from graphdsl.numbers import Display, trimmed
 from graphdsl.outline import Point, Rect, cut_by
 from graphdsl.phrases import load
@@ -125,6 +126,8 @@ def test_nothing_overlaps_in_any_view(spec: str) -> None:
 
 @pytest.mark.parametrize("spec", GALLERY)
 def test_labels_are_not_lost_to_numbers(spec: str) -> None:
+    if network_of(solved(spec).trace.graph) is None:
+        return
     bare = {arrow.label for arrow in figure(spec).arrows}
     show = "values,gradients" if solved(spec).model.objectives else "values"
     assert sum(arrow.label is not None for arrow in figure(spec, show=show).arrows) >= len(bare - {None})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -65,6 +66,8 @@ def test_routes_agree(name: str) -> None:
 @pytest.mark.parametrize("name", SPECS)
 def test_both_ways_of_carrying_numbers_run(name: str) -> None:
     model = model_of(text_of(name), name)
+    if model.training is not None:  # how they are carried shows in a few rounds
+        model = replace(model, training=replace(model.training, steps=min(3, model.training.steps)), expected=())
     for carried in (None, model.display):
         trace = run(build(model), Decimal50(carried))
         assert len(trace.rounds) == (model.training.steps if model.training else 1)
@@ -103,9 +106,10 @@ def test_every_published_number_is_accounted_for(example: str) -> None:
     assert f"| {example} | " + " | ".join(map(str, cells)) + " |" in README
 
 
+@pytest.mark.slow
 def test_all_published_numbers() -> None:
     every = sum((accounts(example) for example in RECORD["counts"]), Counter[str]())
-    assert every["published"] == 366
+    assert every["published"] == 2135
     assert {entry["example"] for key in ("again", "later") for entry in RECORD[key]} <= set(RECORD["counts"])
     cells = [every[k] for k in ("published", "agree", "differ", "again", "later")]
     assert "| **all** | " + " | ".join(map(str, cells)) + " |" in README

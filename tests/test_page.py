@@ -36,6 +36,13 @@ def model_of(path: Path) -> Model:
     return check(uses.load(parse(Source(path.name, path.read_text("utf-8"), path.parent))))
 
 
+def carried_so(model: Model, carry: Carry) -> Model:
+    """The model with its numbers carried so; of a training that was not, three rounds are enough."""
+    if model.training is None or model.carry == carry:
+        return replace(model, carry=carry)
+    return replace(model, carry=carry, training=replace(model.training, steps=min(3, model.training.steps)), expected=())
+
+
 def page(model: Model) -> tuple[Trace, Document]:
     trace = run(build(model), Decimal50(model.display if model.carry == "displayed" else None))
     told = explain(trace, compare(trace), verdicts(trace), load(), None, style_of(model))
@@ -53,7 +60,7 @@ def test_there_is_a_gallery() -> None:
 @pytest.mark.parametrize("carry", get_args(Carry))
 @pytest.mark.parametrize("path", SPECS, ids=name)
 def test_no_printed_relation_is_false(path: Path, carry: Carry) -> None:
-    model = replace(model_of(path), carry=carry)
+    model = carried_so(model_of(path), carry)
     document = page(model)[1]
     written = text.write(document)
     assert false_lines(written, model.display.rounding) == []
