@@ -561,7 +561,7 @@ class Formulas:
     def transposed_convolution(self, name: str, shape: Shape, depth: int) -> Term | None:
         row = ops.SPOKEN[name]
         options = options_of(row)
-        for shapes in self.rng.sample(PAIRS, len(PAIRS)):
+        for shapes in self.rng.sample(PAIRS * 3, len(PAIRS) * 3):
             settings = self.settings(options, 0.4)
             try:
                 if ops.transposed_shape(row, shapes, settings) != shape:
@@ -761,6 +761,7 @@ class Writing:
             self.made.comparable = False
         elif shape and self.rng.random() < 0.1:
             texts = texts[:1] * len(texts)
+            self.made.comparable = False  # of equal ones, PyTorch takes all
             self.lines.append(f"{kind} {name}{list(shape)} = {texts[0]}")
         else:
             self.lines.append(f"{kind} {name} = {nested(texts, shape)}")
@@ -839,7 +840,9 @@ class Writing:
         f = self.formulas
         for _ in range(50):
             found = f.term((), depth)
-            if not re.search(r"\[|@|sum|prod|mean|std|norm|flatten|dot|variance|logsumexp", found.spec, re.I):
+            if not re.search(
+                r"\[|@|sum|prod|mean|std|norm|flatten|dot|variance|logsumexp|size|rows|columns", found.spec, re.I
+            ):
                 return found
         return f.bounded((), 1)
 
