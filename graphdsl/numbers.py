@@ -229,7 +229,7 @@ class Decimal50:
 
     def _is_residue(self, total: Num, a: Num, b: Num) -> bool:
         """Whether two rounded numbers cancel but for their last digits: what they stand for is equal and opposite."""
-        if not total.value or (a.exact and b.exact):
+        if (a.exact and b.exact) or not (total.value and a.value and b.value):
             return False
         return total.value.adjusted() < max(a.value.adjusted(), b.value.adjusted()) - self.precision + UNSURE_DIGITS
 

@@ -269,3 +269,21 @@ def test_indices_count_from_one() -> None:
     assert indices((2, 2)) == [(1, 1), (1, 2), (2, 1), (2, 2)]
     assert [flat_index((2, 3), i) for i in indices((2, 3))] == list(range(6))
     assert indices(()) == [()]
+
+
+def test_what_cancels_but_for_the_last_digits_is_nought() -> None:
+    third = A.divide(Num(Decimal(1)), Num(Decimal(3)))
+    other = A.multiply(Num(Decimal(-1)), A.add(A.add(third, third), third))
+    assert A.add(A.add(third, A.add(third, third)), other) == Num(Decimal(0), False)
+    nearly = A.add(third, Num(Decimal("1e-49")))
+    assert A.add(nearly, A.multiply(Num(Decimal(-1)), third)).value == 0
+    apart = A.add(third, Num(Decimal("1e-40")))
+    assert A.add(apart, A.multiply(Num(Decimal(-1)), third)).value > 0
+
+
+def test_a_small_number_and_nought_do_not_cancel() -> None:
+    small = A.divide(Num(Decimal("1e-60")), Num(Decimal(3)))
+    assert A.add(Num(Decimal(0)), small) == small
+    assert A.add(Num(Decimal(1), False), small).value == 1
+    exact = A.add(Num(Decimal(1)), Num(Decimal("-1") + Decimal("1e-20")))
+    assert exact.value == Decimal("1e-20")

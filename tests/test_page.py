@@ -40,7 +40,9 @@ def carried_so(model: Model, carry: Carry) -> Model:
     """The model with its numbers carried so; of a training that was not, three rounds are enough."""
     if model.training is None or model.carry == carry:
         return replace(model, carry=carry)
-    return replace(model, carry=carry, training=replace(model.training, steps=min(3, model.training.steps)), expected=())
+    return replace(
+        model, carry=carry, training=replace(model.training, steps=min(3, model.training.steps)), expected=()
+    )
 
 
 def page(model: Model) -> tuple[Trace, Document]:

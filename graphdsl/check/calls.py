@@ -33,7 +33,7 @@ from graphdsl.expr import (
 from graphdsl.limits import exceeded
 from graphdsl.names import canonical
 from graphdsl.numbers import Num, Shape, indices, size
-from graphdsl.syntax import MATMUL, NAMED
+from graphdsl.syntax import MATMUL, NAMED, RANGE
 
 FLAGS = {"true": 1, "false": 0}
 SHAPE_FUNCTIONS: Mapping[str, Callable[[Shape], int | None]] = {
@@ -103,8 +103,9 @@ class Calls:
         form = self.entered.get(asked.name) or FORMS.get(asked.name)
         row = _row_of(asked.name)
         if form is None and row is None:
-            self._inputs(asked)
-            self._unknown(expr.operation.name, expr)
+            known = self._inputs(asked) is not None
+            if known or asked.name != RANGE.name:
+                self._unknown(expr.operation.name, expr)
             return None
         typed = form(self, asked) if form else self._row(row, asked) if row else None
         return None if typed is None or not self._small(typed.shape, asked) else typed
@@ -228,7 +229,10 @@ class Calls:
         folded = name.casefold()
         span = self._name_of(expr)
         scope = self.resolver.scope
-        if folded == "argmax":
+        if name == RANGE.name:
+            hint = "a `const` that is a whole number is one too"
+            self.reporter.error("a range runs between two whole numbers", expr.span, hint=hint)
+        elif folded == "argmax":
             self.reporter.error(
                 "`argmax` has no derivative and is no function here", span, hint="the page shows which is largest"
             )

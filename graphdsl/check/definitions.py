@@ -22,6 +22,7 @@ from graphdsl.expr import (
     Number,
     Symbol,
     children,
+    substitute,
     symbols,
     walk,
     with_children,
@@ -84,7 +85,20 @@ class Definitions:
                     self.scope.spoil(name)
             made += found or []
             self.resolver.nodes.update((node.symbol.key, node) for node in found or [])
-        return tuple(made)
+        return self._told_apart(tuple(made))
+
+    def _told_apart(self, nodes: tuple[Node, ...]) -> tuple[Node, ...]:
+        """z₁ for the argument of H₁ gives way where another name, or an entry of one, has that look."""
+        alike = self.scope.alike()
+        longer = {n.symbol.key: _with_long_look(n.symbol) for n in nodes if _gives_way(n, alike)}
+        if not longer:
+            return nodes
+        self.scope.renamed(longer)
+        made = tuple(
+            replace(n, symbol=longer.get(n.symbol.key, n.symbol), formula=substitute(n.formula, longer)) for n in nodes
+        )
+        self.resolver.nodes.update((node.symbol.key, node) for node in made)
+        return made
 
     # Names first.
 
@@ -383,6 +397,19 @@ def _argument_name(name: str) -> str:
     """z_h of h, z_h[1] of h[1], cell.z_f of cell.f."""
     owner, dot, own = name.rpartition(".")
     return f"{owner}{dot}z_{own}"
+
+
+def _gives_way(node: Node, alike: set[str]) -> bool:
+    """Whether a node that was made for the page looks like another name."""
+    own = [part.key for part in node.symbol.parts or (node.symbol,)]
+    return node.role == "pre-activation" and all("." not in key for key in own) and not alike.isdisjoint(own)
+
+
+def _with_long_look(z: Symbol) -> Symbol:
+    """z with its unit's name below: z of H₁ as z_H1."""
+    if z.parts is not None:
+        return replace(z, parts=tuple(map(_with_long_look, z.parts)))
+    return replace(z, ink=Ink("z", z.key.removeprefix("z_")))
 
 
 def _argument_ink(name: str, ink: Ink | None) -> Ink:

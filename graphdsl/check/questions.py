@@ -83,6 +83,9 @@ def given_values(overrides: Overrides, nodes: tuple[Node, ...], scope: Scope, re
             continue
         derivatives = _entries(gave.reference.wrt, gave, scope, resolver)
         of = gave.reference.of
+        if isinstance(of, Symbol) and scope.meaning(of.key) is None and not derivatives:
+            scope.spoil(of.key)  # what is given of it is wrong, and that was reported
+            continue
         if isinstance(of, Symbol) and scope.meaning(of.key) is None:
             stand_ins.setdefault(of.key, []).extend(_named(derivatives, gave.reference.wrt, resolver))
             spans.setdefault(of.key, of.span or gave.reference.span)

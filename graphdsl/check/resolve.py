@@ -35,12 +35,13 @@ from graphdsl.expr import (
     children,
     has_names,
     number,
+    walk,
     with_children,
 )
 from graphdsl.model import Node
 from graphdsl.names import canonical
 from graphdsl.numbers import Decimal50, Num, NumberMistake, Shape, Tensor
-from graphdsl.syntax import Function
+from graphdsl.syntax import NAMED, Function
 
 DERIVATIVE = "derivative"
 
@@ -213,7 +214,7 @@ class Resolver:
             self.reporter.error("indices are one list of whole numbers", written.span)
             return None
         found = [self._index(i) for i in written.entries]
-        return None if None in found else tuple(i for i in found if i is not None)
+        return None if None in found or not found else tuple(i for i in found if i is not None)
 
     def _index(self, expr: Expr) -> int | None:
         typed = self.resolve(expr)
@@ -297,12 +298,22 @@ class Resolver:
             for parameter in parameters(function):
                 quiet.declare(parameter.name.text, "input", parameter.name.span, Symbol(parameter.name.text))
             typed = Resolver(quiet, self.functions).resolve(function.value)
-            self._rows[name] = None if typed is None or typed.shape else row_of(function, typed.expr)
+            whole = any(isinstance(node, Call) and self._takes_whole(node) for node in walk(function.value))
+            self._rows[name] = None if typed is None or typed.shape or whole else row_of(function, typed.expr)
         return self._rows[name]
 
     def own(self, name: str) -> Function | None:
         """The author's function by that name."""
         return self.functions.get(canonical(name))
+
+    def _takes_whole(self, call: Call) -> bool:
+        """Whether a call would tell an array from a number: its size, its product, the largest of its entries."""
+        name = canonical(call.operation.name)
+        if name in self.functions:
+            return self.row(self.functions[name]) is None
+        inputs = [a for a in call.arguments if not (isinstance(a, Call) and a.operation is NAMED)]
+        alone = name.casefold() in ("max", "min") and len(inputs) == 1
+        return alone or name.casefold() in (*SHAPE_FUNCTIONS, "prod")
 
     def activation(self, name: str) -> Operation | None:
         """The author's function of one number by that name."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from graphdsl.derive.element import part
 from graphdsl.diagnostics import Label, Reporter, Span, did_you_mean
 from graphdsl.draws import Fan
-from graphdsl.expr import Element, Expr, Symbol, number
+from graphdsl.expr import Element, Expr, Symbol, number, substitute
 from graphdsl.limits import exceeded
 from graphdsl.names import Ink, canonical
 from graphdsl.numbers import Num, Shape, Tensor, indices, size
@@ -162,9 +162,11 @@ class Scope:
     def look_alikes(self) -> None:
         """Report different names that would look the same on the page."""
         seen: dict[Ink, tuple[str, Span]] = {}
-        for text, ink, span in self._looks():
+        told: set[tuple[str, Span]] = set()
+        for key, text, ink, span in self._looks():
             other = seen.setdefault(ink, (text, span))
-            if other[0] != text:
+            if other[0] != text and (key, other[1]) not in told:
+                told.add((key, other[1]))
                 self.reporter.error(
                     f"`{text}` and `{other[0]}` would look the same on the page",
                     span,
@@ -173,17 +175,39 @@ class Scope:
                     hint="rename one of them",
                 )
 
-    def _looks(self) -> Iterator[tuple[str, Ink, Span]]:
+    def alike(self) -> set[str]:
+        """The keys of names that would look like another on the page, as a whole or in an entry."""
+        owners: dict[Ink, dict[str, str]] = {}
+        for key, text, ink, _ in self._looks():
+            owners.setdefault(ink, {})[text] = key
+        return {key for found in owners.values() if len(found) > 1 for pair in found.items() for key in pair}
+
+    def renamed(self, symbols: Mapping[str, Symbol]) -> None:
+        """Let names stand for symbols with another look."""
+        for meaning in self.names.values():
+            if meaning.expr is not None:
+                meaning.expr = substitute(meaning.expr, symbols)
+
+    def _looks(self) -> Iterator[tuple[str, str, Ink, Span]]:
+        """Each name and each entry: the name's key, its own, its look, and where it is declared."""
         for meaning in self.names.values():
             symbol = meaning.expr
             if not isinstance(symbol, Symbol):
                 continue
             if symbol.parts is None or "." not in symbol.key:
-                yield symbol.key, symbol.ink, meaning.span
+                yield symbol.key, symbol.key, _plain(symbol.ink), meaning.span
+            for entry in symbol.parts or ():
+                yield symbol.key, entry.key, _plain(entry.ink), meaning.span
             if symbol.shape and symbol.parts is None and size(symbol.shape) <= LOOKALIKE_ENTRIES:
                 for index in indices(symbol.shape):
                     entry = part(symbol, index)
-                    yield entry.key, entry.ink, meaning.span
+                    yield symbol.key, entry.key, _plain(entry.ink), meaning.span
+
+
+def _plain(ink: Ink) -> Ink:
+    """The look without commas between single signs, which text leaves out: k₃[1] and k[3,1] are both k₃₁."""
+    parts = ink.sub.split(",")
+    return replace(ink, sub="".join(parts)) if all(len(p) == 1 for p in parts) else ink
 
 
 _KINDS = {"param": "parameter", "const": "constant"}

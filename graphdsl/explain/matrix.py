@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from graphdsl.adjoint import finished, gradients, tidied, with_sums
@@ -47,6 +47,8 @@ class Tensors:
     """The quantities and nodes of a graph as they are called, and which uses which."""
 
     graph: Graph
+    passed: dict[tuple[str, str], dict[str, Expr]] = field(default_factory=dict)
+    """What each node passes on to the names in its formula, by the objective; made when it is asked for."""
 
     @cached_property
     def symbols(self) -> dict[str, Symbol]:
@@ -208,11 +210,19 @@ class MatrixLines:
         """The gradient of a tensor from those of everything that uses it."""
         found = []
         for use in self.tensors.uses[symbol.key]:
-            upstream = self._upstream(objective, self.tensors.symbols[use])
-            if upstream is not None:
-                node = self.tensors.nodes[use]
-                found.append(gradients(node.formula, node.symbol, upstream).get(symbol.key, ZERO))
+            if (passed := self._passed(objective, use)) is not None:
+                found.append(passed.get(symbol.key, ZERO))
         return finished(add(*found) if found else ZERO, symbol.shape)
+
+    def _passed(self, objective: Symbol, use: str) -> dict[str, Expr] | None:
+        """What a node passes on; nothing where the objective does not depend on it."""
+        upstream = self._upstream(objective, self.tensors.symbols[use])
+        if upstream is None:
+            return None
+        known, node = self.tensors.passed, self.tensors.nodes[use]
+        if (objective.key, use) not in known:
+            known[objective.key, use] = gradients(node.formula, node.symbol, upstream)
+        return known[objective.key, use]
 
     def _upstream(self, objective: Symbol, use: Symbol) -> Expr | None:
         """∂objective/∂use; nothing where the objective does not depend on it; a unit where it is the objective."""

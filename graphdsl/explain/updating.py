@@ -42,7 +42,8 @@ def update_lines(key: str, round_: Round, at: Pass, training: Training, symbols:
 def climbs(training: Training, round_: Round) -> bool:
     """Whether a step is simply added, so that nothing needs to be turned round first."""
     plain = [a.name for a in training.optimizer.assignments] == ["theta"] and training.optimizer.step is not None
-    return training.ascent and plain and not round_.raw and direction(training, len(round_.samples)) == negate(GRADIENT)
+    taken = direction(training, len(round_.samples), round_.clipped)
+    return training.ascent and plain and not round_.raw and taken == negate(GRADIENT)
 
 
 def is_plain(training: Training, round_: Round, model: Model) -> bool:
