@@ -144,8 +144,8 @@ def _slope_notation(notation: Notation, slope: Expr) -> Notation:
             value == ONE and slope.otherwise == ZERO
         ):
             return InfixNotation(sign, 0)
-        case FunctionNotation(name, primes), _:
-            return FunctionNotation(name, primes + 1)
+        case FunctionNotation(), _:
+            return replace(notation, primes=notation.primes + 1)
         case _:
             return notation
 

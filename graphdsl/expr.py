@@ -175,6 +175,9 @@ Expr = (
 
 # Notations: the nine ways in which a call is written.
 
+Said = Callable[[Attributes], tuple[str, ...]]
+"""The settings of a call that stand behind its arguments, as "stride 2"."""
+
 
 @dataclass(frozen=True, slots=True)
 class FunctionNotation:
@@ -182,6 +185,7 @@ class FunctionNotation:
 
     name: str
     primes: int = 0
+    said: Said | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +238,7 @@ class SubscriptedNotation:
 
     name: str
     attribute: str
+    said: Said | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,6 +327,7 @@ class Operation:
     kinks: the arguments at which an elementwise row of one argument is not smooth.
     entry_slope: (argument, attributes, output, index, index) -> ∂ that entry of the output / ∂ that entry of the only
         argument, in terms of the output, where this is plainer than the derivative of the entry's expression.
+    parameters: what a function that a spec defines calls its arguments.
     """
 
     name: str
@@ -341,6 +347,7 @@ class Operation:
     defaults: Attributes = field(default_factory=dict)
     kinks: Kinks | None = None
     refusal: Refusal | None = None
+    parameters: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"<{self.name}>"

@@ -196,8 +196,8 @@ class Graph:
 
 
 def shared_parameters(graph: Graph) -> tuple[Diagnostic, ...]:
-    """An announcement of every parameter that has more than one use; in a large net they are not looked for."""
-    if len(graph.symbols) > MOST_ANNOUNCED:
+    """An announcement of every parameter whose gradient comes from more than one use; in a large net they are not looked for."""
+    if len(graph.symbols) > MOST_ANNOUNCED or not graph.model.objectives:
         return ()
     return tuple(
         Diagnostic(

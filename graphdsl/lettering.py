@@ -31,6 +31,7 @@ from graphdsl.expr import (
     Quotient,
     RadicalNotation,
     Relation,
+    Said,
     SubscriptedNotation,
     Sum,
     SuperscriptNotation,
@@ -229,7 +230,7 @@ def _letters(expr: Expr) -> Runs:
         case Element():
             return (*_inner(expr.of, _ATOM), *_lowered(_joined(expr.index, ",")))
         case Array():
-            return _joined(expr.entries, ", ")
+            return (Run("["), *_joined(expr.entries, ", "), Run("]"))
         case Relation():
             return _relation(expr)
         case IndexedSum():
@@ -296,13 +297,18 @@ def _said(call: Call, attribute: str) -> Runs:
     return _script(spelled(dict(call.attributes).get(attribute, "")), _LOWERED)
 
 
+def _settings(call: Call, said: Said | None) -> Runs:
+    """What stands behind the arguments, as ", stride 2"."""
+    return tuple(Run(f", {setting}") for setting in (said(dict(call.attributes)) if said is not None else ()))
+
+
 def _call(call: Call) -> Runs:
     arguments = call.arguments
     match call.operation.notation:
         case FunctionNotation(name) if not arguments:
             return _words(name)
-        case FunctionNotation(name, primes):
-            return (Run(name + "′" * primes + "("), *_joined(arguments, ", "), Run(")"))
+        case FunctionNotation(name, primes, said):
+            return (Run(name + "′" * primes + "("), *_joined(arguments, ", "), *_settings(call, said), Run(")"))
         case PrefixNotation(sign, precedence):
             return (Run(sign), *_inner(arguments[0], precedence))
         case InfixNotation(sign, precedence):
@@ -321,8 +327,9 @@ def _call(call: Call) -> Runs:
             return (*_inner(arguments[0], _ATOM), *_raised(_letters(arguments[1])))
         case SubscriptedNotation("", attribute):
             return (*_inner(arguments[0], _ATOM), *_said(call, attribute))
-        case SubscriptedNotation(name, attribute):
-            return (Run(name), *_said(call, attribute), Run("("), *_joined(arguments, ", "), Run(")"))
+        case SubscriptedNotation(name, attribute, said):
+            inside = (*_joined(arguments, ", "), *_settings(call, said))
+            return (Run(name), *_said(call, attribute), Run("("), *inside, Run(")"))
         case BigOperatorNotation(sign, attribute):
             return (Run(sign), *_said(call, attribute), Run(" "), *_joined(arguments, ", ", _PRODUCT))
         case notation:

@@ -14,7 +14,7 @@ PROGRAMS = {
 """What the tests with a mark need."""
 
 
-LONGEST_SERIES = 12
+LONGEST_SERIES = 7
 """Of a test with more parameters, a default run takes so many, evenly spread; the full run takes all."""
 
 

@@ -8,10 +8,10 @@ from decimal import Decimal, localcontext
 
 from graphdsl.derive.evaluate import evaluate
 from graphdsl.document import Block, Derivation, Document, Figure, Inlines, Math, Note, Paragraph, Section, Table
-from graphdsl.expr import Array, Expr, Number, Partial, Relation, Symbol, children, has_names, rewrite, substitute
+from graphdsl.expr import Array, Expr, Number, Partial, Relation, Symbol, children, has_names, rewrite, substitute, walk
 from graphdsl.graph import Graph, entry_symbols
 from graphdsl.model import Training
-from graphdsl.numbers import Decimal50, Num, Tensor, scalar
+from graphdsl.numbers import Decimal50, Num, Tensor, scalar, size
 from graphdsl.optimizers import GRADIENT, THETA, new, old
 from graphdsl.routes import total_derivative
 from graphdsl.run import forward, over, over_batch
@@ -133,6 +133,12 @@ def _close(x: Decimal, y: Decimal) -> bool:
         return abs(x - y) <= TOLERANCE * max(1, abs(x), abs(y))
 
 
+def _free(symbol: Symbol) -> Tensor[Num]:
+    """What a definition calls its arguments has some value of its own."""
+    first = sum(map(ord, symbol.key))
+    return Tensor(symbol.shape, tuple(Num(Decimal(first % 10 + i + 1) / 7) for i in range(size(symbol.shape))))
+
+
 class _Point:
     """The values of every entry, derivative, state and updated parameter at one assignment.
 
@@ -146,7 +152,6 @@ class _Point:
         self.tensors = self._tensors(data)
         training = graph.model.training
         self.settings = _settings(training) if training else {}
-        self.free = {"%z": Num(Decimal("0.7"))}
         self.of_samples: dict[int, dict[str, Num]] = {}
 
     def _tensors(self, data: dict[str, Tensor[Num]]) -> dict[str, Tensor[Num]]:
@@ -174,9 +179,10 @@ class _Point:
         return x.shape == y.shape and all(_close(p.value, q.value) for p, q in zip(x.flat, y.flat, strict=True))
 
     def value(self, expr: Expr) -> Tensor[Num]:
-        scope = {key: scalar(v) for key, v in (*self.values.items(), *self.settings.items(), *self.free.items())}
-        scope |= self.tensors
-        return evaluate(_by_entry(self._spelled(expr)), scope, ARITHMETIC, self._partial)
+        spelled = self._spelled(expr)
+        scope = {s.key: _free(s) for s in walk(spelled) if isinstance(s, Symbol) and s.key.startswith("%")}
+        scope |= {key: scalar(v) for key, v in (*self.values.items(), *self.settings.items())}
+        return evaluate(_by_entry(spelled), scope | self.tensors, ARITHMETIC, self._partial)
 
     def _spelled(self, expr: Expr) -> Expr:
         """With what an update assigns written out: `w.after`, `m.w.after`, `g.w`; of a batch, its samples."""
@@ -203,6 +209,8 @@ class _Point:
                 if of in self.values or of in self.tensors
                 else self._assigned(name, rest.removesuffix(".after"))
             )
+        if dot and rest in self.values and name == "ahead":
+            return self._ahead(rest)
         if dot and rest in self.values and name == "g":
             return self._direction(rest)
         return _numeral(_near(Num(Decimal("0.3")), key)) if dot and rest in self.values else None
@@ -220,6 +228,15 @@ class _Point:
     def _assigned(self, name: str, key: str) -> Expr:
         """What a rule assigns, in what it uses."""
         rule = next(a.value for a in self._training.optimizer.assignments if a.name == name)
+        return self._of_parameter(rule, key)
+
+    def _ahead(self, key: str) -> Expr:
+        """Where a rule takes its gradient."""
+        point = self._training.optimizer.ahead
+        assert point is not None
+        return self._of_parameter(point, key)
+
+    def _of_parameter(self, rule: Expr, key: str) -> Expr:
         names = [a.name for a in self._training.optimizer.assignments if a.name != "theta"]
         parameter = self._parameter(key)
         places: dict[str, Expr] = {THETA.key: parameter, GRADIENT.key: self._direction(key)}

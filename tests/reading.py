@@ -3,83 +3,37 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Context, Decimal
 from fractions import Fraction
-from typing import Any, Literal
+from functools import partial
+from typing import Literal
 
 import mpmath
+from read_arrays import (
+    ARRAY_FUNCTIONS,
+    Arr,
+    Exact,
+    NotRead,
+    Settings,
+    Value,
+    each,
+    exp,
+    matrix_product,
+    normed,
+    over,
+    plus,
+    real,
+    root,
+    summed,
+    times,
+)
 
 DIGITS = 60
 TOLERANCE = mpmath.mpf(10) ** -45
 SIGNS = "=≈<≤>≥≠"
 Rounding = Literal["half_up", "cut"]
-
-Exact = Fraction
-Value = Any
-"""A Fraction, read exactly, an mpmath number of 60 digits, which has no types, or an Arr of them."""
-
-
-@dataclass(frozen=True)
-class Arr:
-    """A vector (n,), which stands in a column, or a matrix (m, n), row by row."""
-
-    shape: tuple[int, ...]
-    flat: tuple[Value, ...]
-
-    def __neg__(self) -> Arr:
-        return Arr(self.shape, tuple(-x for x in self.flat))
-
-    @property
-    def rows(self) -> list[tuple[Value, ...]]:
-        """As a matrix: a vector has one column."""
-        columns = self.shape[1] if len(self.shape) > 1 else 1
-        return [self.flat[i : i + columns] for i in range(0, len(self.flat), columns)]
-
-    @property
-    def transposed(self) -> Arr:
-        rows = self.rows
-        return Arr((len(rows[0]), len(rows)), tuple(row[j] for j in range(len(rows[0])) for row in rows))
-
-
-def each(function: Callable[..., Value], *values: Value) -> Value:
-    """A function of numbers, entry by entry; a number goes with every entry, a vector with every row."""
-    arrays = [v for v in values if isinstance(v, Arr)]
-    if not arrays:
-        return function(*values)
-    largest = max(arrays, key=lambda a: len(a.flat))
-    if any(len(largest.flat) % len(a.flat) or (len(a.shape) > 1 and a.shape != largest.shape) for a in arrays):
-        raise NotRead
-    spread = [
-        v.flat * (len(largest.flat) // len(v.flat)) if isinstance(v, Arr) else (v,) * len(largest.flat) for v in values
-    ]
-    return Arr(largest.shape, tuple(function(*entries) for entries in zip(*spread, strict=True)))
-
-
-def matrix_product(a: Arr, b: Arr, times: Callable[..., Value], plus: Callable[..., Value]) -> Arr:
-    """Rows times columns; a vector before a matrix that has as many rows is one."""
-    left, right = a.rows, b.rows
-    turned = len(left[0]) != len(right)
-    if turned:
-        left = a.transposed.rows
-    if len(left[0]) != len(right) or (turned and len(a.shape) > 1):
-        raise NotRead
-    flat = []
-    for row in left:
-        for j in range(len(right[0])):
-            total = times(row[0], right[0][j])
-            for x, other in zip(row[1:], right[1:], strict=True):
-                total = plus(total, times(x, other[j]))
-            flat.append(total)
-    shape = (len(left), len(right[0]))
-    if len(b.shape) == 1:
-        shape = shape[:1]
-    return Arr(shape[1:] if turned else shape, tuple(flat))
-
-
-class NotRead(Exception):
-    """The text is no formula, or one that this parser does not know."""
 
 
 class Named(Exception):
@@ -92,17 +46,18 @@ _SUB = "₀-₉ₐ-ₜᵢ-ᵥⱼ₊₋₌₍₎"
 _SUPER = "⁰¹²³⁴-⁹⁺⁻ⁿⁱᵀ⁽⁾"
 _TOKEN = re.compile(
     rf"""(?P<number>\d+(?:\.\d+)?)
+    |(?P<filter>conv(?:transpose|filters)?[12]d)
     |(?P<half>[½⅓⅔¼¾⅕⅛])
     |(?P<name>∂?[^\W\d_{_SUB}{_SUPER}]+(?:\d+(?=[(′]))?[\u0300-\u036f]?(?:[{_SUB}]|′|⁽\w*⁾|⁽[{_SUPER}]+⁾|\^\(\([^()]*\)\)|_\{{[^}}]*\}}|_\w+|[\u0300-\u036f])*(?:\|direct)?)
     |(?P<raised>[{_SUPER}]+)
     |(?P<part>[{_SUB}]+|_\{{[^}}]*\}}|_\w+)
-    |(?P<sign>[+−·/^(){{}}|‖√∗,;\[\]⊙…⋯⋮{SIGNS}])
+    |(?P<sign>[+−·/^(){{}}|√∗,;\[\]⊙…⋯⋮{SIGNS}])
     |(?P<total>∑(?:_\w+|_\{{[^}}]*\}})?)
+    |(?P<norm>‖(?:_\w+|_\{{[^}}]*\}})?)
     |(?P<space>\s+)
     |(?P<other>.)""",
     re.VERBOSE,
 )
-_LOWERED = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 _RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", "0123456789+-")
 _PARTS = dict(zip("½⅓⅔¼¾⅕⅛", map(Fraction, ("1/2", "1/3", "2/3", "1/4", "3/4", "1/5", "1/8")), strict=True))
 
@@ -140,6 +95,7 @@ FUNCTIONS: dict[str, Callable[..., Value]] = {
     "ReLU′": lambda x: Exact(real(x) > 0),
     "σ": lambda x: 1 / (1 + mpmath.exp(-real(x))),
     "tanh": lambda x: Exact(0) if x == 0 else mpmath.tanh(real(x)),
+    "exp": exp,
     "ln": lambda x: Exact(0) if x == 1 else mpmath.log(real(x)),
     "sin": lambda x: Exact(0) if x == 0 else mpmath.sin(real(x)),
     "cos": lambda x: Exact(1) if x == 0 else mpmath.cos(real(x)),
@@ -173,13 +129,13 @@ OF_ALL = {"logsumexp"}
 
 _SELU = tuple(map(Fraction, ("1.0507009873554804934193349852946", "1.6732632423543772848170429916717")))
 _CUBIC = Fraction("0.044715")
-_SUBSCRIPTED = re.compile(r"(log|softmax|huber)(?:([₀-₉]+)|_\{([0-9.]+)\})")
+_SET_BELOW = re.compile(r"(log|softmax|huber)(?:([₀-₉]+)|_\{([0-9.]+)\})")
 _LOWERED = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 
 
 def function(name: str) -> Callable[..., Value] | None:
     """What a printed name of a function stands for; the base of a logarithm and the like are subscripts."""
-    match = _SUBSCRIPTED.fullmatch(name)
+    match = _SET_BELOW.fullmatch(name)
     if match is None:
         return FUNCTIONS.get(name)
     below = Fraction(match[3] or match[2].translate(_LOWERED))
@@ -203,12 +159,6 @@ def _huber(delta: Fraction) -> Callable[..., Value]:
     return lambda x: x * x / 2 if abs(x) <= delta else delta * (abs(x) - delta / 2)
 
 
-def real(x: Value) -> mpmath.mpf:
-    if isinstance(x, mpmath.mpc):
-        raise NotRead
-    return mpmath.mpf(x.numerator) / x.denominator if isinstance(x, Fraction) else x
-
-
 def power(base: Value, exponent: Value) -> Value:
     if isinstance(base, Fraction) and isinstance(exponent, Fraction) and exponent.denominator == 1:
         if abs(exponent) > 1000 or (not base and exponent < 0):
@@ -217,20 +167,66 @@ def power(base: Value, exponent: Value) -> Value:
     return mpmath.power(real(base), real(exponent))
 
 
-def root(x: Value) -> Value:
-    if isinstance(x, Fraction) and x >= 0:
-        above, below = (mpmath.mpf(n) for n in (x.numerator, x.denominator))
-        if mpmath.sqrt(above) == int(mpmath.sqrt(above)) and mpmath.sqrt(below) == int(mpmath.sqrt(below)):
-            return Fraction(int(mpmath.sqrt(above)), int(mpmath.sqrt(below)))
-    return mpmath.sqrt(real(x))
+@dataclass(frozen=True)
+class Definition:
+    """What a page says that a function is: f(v) = …, for the settings that stand behind its arguments."""
+
+    names: tuple[str, ...]
+    settings: tuple[str, ...]
+    body: tuple[Token, ...]
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What a page defines, and the values of the arguments where a definition is followed. `euler`: e is the number."""
+
+    euler: bool = True
+    definitions: Mapping[str, tuple[Definition, ...]] = field(default_factory=dict)
+    values: Mapping[str, Value] = field(default_factory=dict)
+
+    def called(self, name: str, arguments: tuple[Value, ...], settings: Settings) -> Value | None:
+        """The value of a function that the page defines; nothing where it does not."""
+        wanted = tuple(f"{word} {value}".strip() for word, value in settings.items())
+        fits = (d for d in self.definitions.get(name, ()) if d.settings == wanted and len(d.names) == len(arguments))
+        own = next(fits, None)
+        return None if own is None else each(partial(self._followed, own), *arguments)
+
+    def _followed(self, own: Definition, *numbers: Value) -> Value:
+        within = replace(self, values=dict(zip(own.names, numbers, strict=True)))
+        return Reader(list(own.body), within).whole()
+
+
+_CALLED = re.compile(r"(?:activation|function)\s+([^\W\d]\w*)\(([^()]*)\) = (.*)")
+
+
+def definitions(lines: Iterable[str]) -> dict[str, tuple[Definition, ...]]:
+    """The functions that the Given box of a page defines."""
+    found: dict[str, tuple[Definition, ...]] = {}
+    for match in filter(None, map(_CALLED.match, lines)):
+        arguments = [argument.strip() for argument in match[2].split(",")]
+        names = tuple(argument for argument in arguments if " " not in argument)
+        own = Definition(names, tuple(arguments[len(names) :]), tuple(tokens(match[3])))
+        found[match[1]] = (*found.get(match[1], ()), own)
+    return found
+
+
+_SUBSCRIPTED = re.compile(rf"([^\W\d_{_SUB}]+(?:[12]d)?)(?:_\{{([^}}]*)\}}|_(\w+)|([₀₁₂₃₄₅₆₇₈₉]+))?")
+
+
+def subscripted(name: str) -> tuple[str, str]:
+    """A name and what stands below it: softmax_row, pad₁, reshape_{2×3}."""
+    match = _SUBSCRIPTED.fullmatch(name)
+    if match is None:
+        return name, ""
+    return match[1], match[2] or match[3] or (match[4] or "").translate(_LOWERED)
 
 
 class Reader:
     """Reads one formula; a sum of products of quotients of powers. Things side by side without a space are multiplied."""
 
-    def __init__(self, parts: list[Token], euler: bool):
+    def __init__(self, parts: list[Token], scope: Scope):
         self.parts = parts
-        self.euler = euler
+        self.scope = scope
         self.at = 0
         self.named = False
 
@@ -267,12 +263,7 @@ class Reader:
         return total
 
     def _combined(self, a: Value, b: Value) -> Value:
-        return Exact(1) if self.named else each(self._plus, a, b)
-
-    def _plus(self, a: Value, b: Value) -> Value:
-        if isinstance(a, Fraction) and isinstance(b, Fraction):
-            return a + b
-        return real(a) + real(b)
+        return Exact(1) if self.named else each(plus, a, b)
 
     def term(self) -> Value:
         if self.take("−"):
@@ -283,67 +274,54 @@ class Reader:
         value = self.factor()
         while True:
             if self.take("·"):
-                value = self.times(value, -self.factor() if self.take("−") else self.factor())
-            elif self.take("∗"):  # a convolution, whose stride and border are not printed
-                self.named, value = True, Exact(1)
-                self.factor()
+                value = self.multiplied(value, -self.factor() if self.take("−") else self.factor())
             elif self.take("⊙"):
                 other = self.factor()
-                value = Exact(1) if self.named else each(self._product, value, other)
+                value = Exact(1) if self.named else each(times, value, other)
             elif self.follows(value):
                 value = self.joined(value, self.beside())
             else:
                 return value
 
     def factor(self) -> Value:
-        """A sum of all entries takes everything up to the next sign of a sum."""
+        """A sum of all entries, or along rows or columns, takes everything up to the next sign of a sum."""
         if not self.peek().startswith("∑"):
             return self.beside()
-        self.named = self.named or self.peek() != "∑"  # along rows or columns
+        by = subscripted("sum" + self.peek()[1:])[1]
         self.at += 1
         found = self.product()
-        if self.named or not isinstance(found, Arr):
-            return found
-        total = found.flat[0]
-        for entry in found.flat[1:]:
-            total = self._plus(total, entry)
-        return total
+        return found if self.named or not isinstance(found, Arr) else summed(found, by)
 
     def follows(self, value: Value) -> bool:
         """Whether an array stands behind another, or behind a name that may be one: a product of matrices."""
         if self.at >= len(self.parts):
             return False
         if self.named:
-            opens = self.parts[self.at].spaced and self.peek() in ("(", "|", "‖")
+            opens = self.parts[self.at].spaced and (self.peek() in ("(", "|") or self.parts[self.at].kind == "norm")
             return opens or self.peek() in "[√" or self.parts[self.at].kind == "name"
-        opens = self.parts[self.at].spaced and self.peek() in ("|", "‖")
+        opens = self.parts[self.at].spaced and (self.peek() == "|" or self.parts[self.at].kind == "norm")
         return isinstance(value, Arr) and (opens or self.peek() == "[" or self.starts())
 
     def joined(self, a: Value, b: Value) -> Value:
         if self.named:
             return Exact(1)
         if not isinstance(a, Arr) or not isinstance(b, Arr):
-            return self.times(a, b)
+            return self.multiplied(a, b)
         if len(a.shape) == len(b.shape) == 1:
             if len(b.flat) > 1:
                 raise NotRead
-            return each(self._product, a, b.flat[0])  # a row of one number
-        return matrix_product(a, b, self._product, self._plus)
+            return each(times, a, b.flat[0])  # a row of one number
+        return matrix_product(a, b)
 
-    def times(self, a: Value, b: Value) -> Value:
+    def multiplied(self, a: Value, b: Value) -> Value:
         """A number times anything; of two vectors, the sum of the products."""
         if self.named:
             return Exact(1)
         if isinstance(a, Arr) and isinstance(b, Arr):
             if a.shape != b.shape or len(a.shape) > 1:
                 raise NotRead
-            return matrix_product(a.transposed, b, self._product, self._plus).flat[0]
-        return each(self._product, a, b)
-
-    def _product(self, a: Value, b: Value) -> Value:
-        if isinstance(a, Fraction) and isinstance(b, Fraction):
-            return a * b
-        return real(a) * real(b)
+            return matrix_product(a.transposed, b).flat[0]
+        return each(times, a, b)
 
     def beside(self) -> Value:
         value = self.quotient()
@@ -353,28 +331,23 @@ class Reader:
 
     def starts(self) -> bool:
         token = self.parts[self.at]
-        return token.kind in ("name", "half") or token.text in ("(", "√")
+        return token.kind in ("name", "filter", "half") or token.text in ("(", "√")
 
     def quotient(self) -> Value:
         value = self.raised()
         while self.take("/"):
             below = self.raised()
             if not self.named:
-                value = each(self._quotient, value, below)
+                value = each(over, value, below)
         return value
 
-    def _quotient(self, a: Value, b: Value) -> Value:
-        if b == 0:
-            raise NotRead
-        return a / b if isinstance(a, Fraction) and isinstance(b, Fraction) else real(a) / real(b)
-
     def raised(self) -> Value:
-        euler = self.euler and self.peek() == "e" and self.at + 1 < len(self.parts)
+        euler = self.scope.euler and self.peek() == "e" and self.at + 1 < len(self.parts)
         after = self.parts[self.at + 1] if euler else None
         if after is not None and (after.text == "^" or after.kind == "raised"):
             self.at += 1
             exponent = self.exponent()
-            return each(lambda x: Exact(1) if x == 0 else mpmath.exp(real(x)), exponent)
+            return each(exp, exponent)
         value = self.atom()
         while self.at < len(self.parts) and self.parts[self.at].kind == "part":
             value = self.part_of(value)
@@ -427,8 +400,10 @@ class Reader:
                 return Exact(text)
             case "half", text:
                 return _PARTS[text]
-            case "name", text:
+            case "name" | "filter", text:
                 return self.name(text)
+            case "norm", "‖":
+                return self.norm()
             case _, "(":
                 value = self.sum()
                 self.need(")")
@@ -437,10 +412,6 @@ class Reader:
                 value = self.sum()
                 self.need("|")
                 return each(abs, value)
-            case _, "‖":
-                value = self.sum()
-                self.need("‖")
-                return self.length(value)
             case _, "√":
                 return each(root, self.atom())
             case _, "[":
@@ -452,32 +423,43 @@ class Reader:
                 return self.cases()
         raise NotRead
 
-    def length(self, value: Value) -> Value:
-        """The root of the sum of all squares."""
-        entries = value.flat if isinstance(value, Arr) else (value,)
-        total = Exact(0)
-        for entry in entries:
-            total = self._plus(total, self._product(entry, entry))
-        return root(total)
+    def norm(self) -> Value:
+        """‖v‖, or ‖X‖_row for the norm of each row."""
+        found = self.sum()
+        if self.at == len(self.parts) or self.parts[self.at].kind != "norm":
+            raise NotRead
+        by = subscripted("norm" + self.peek()[1:])[1]
+        self.at += 1
+        return found if self.named else normed(found, by)
 
     def array(self) -> Value:
-        """[a, b; c, d]; one row alone is a vector, one of matrices an array with an axis more."""
+        """[a, b; c, d]; one row alone is a vector, and one of arrays an array of more axes."""
         literal = self.peek() == "["
         rows = [self.row()]
         while self.take(";"):
             rows.append(self.row())
         self.need("]")
-        if any(isinstance(x, Arr) for row in rows for x in row) and not literal:
-            self.named = True  # matrices put together
         if self.named:
             return Exact(1)
-        inner = {x.shape if isinstance(x, Arr) else () for row in rows for x in row}
-        if len({len(row) for row in rows}) > 1 or len(inner) > 1 or (inner != {()} and len(rows) > 1):
+        if any(isinstance(x, Arr) for row in rows for x in row):
+            return self._of_arrays(rows, literal)
+        if len({len(row) for row in rows}) > 1:
             raise NotRead
-        if inner != {()}:
-            return Arr((len(rows[0]), *inner.pop()), tuple(x for array in rows[0] for x in array.flat))
         shape = (len(rows), len(rows[0])) if len(rows) > 1 else (len(rows[0]),)
         return Arr(shape, tuple(x for row in rows for x in row))
+
+    def _of_arrays(self, rows: list[list[Value]], literal: bool) -> Value:
+        """[A, B] has one more axis, or is of formulas side by side; [v; w] is v and, behind or below it, w."""
+        if len(rows) == 1 and not literal:
+            self.named = True
+            return Exact(1)
+        if len(rows) == 1 and len({x.shape for x in rows[0] if isinstance(x, Arr)}) == 1:
+            return Arr((len(rows[0]), *rows[0][0].shape), tuple(x for a in rows[0] for x in a.flat))
+        if any(len(row) > 1 for row in rows):
+            raise NotRead
+        flat = tuple(x for (a,) in rows for x in (a.flat if isinstance(a, Arr) else (a,)))
+        widths = {a.shape[1] for (a,) in rows if isinstance(a, Arr) and len(a.shape) > 1}
+        return Arr((len(flat) // min(widths), *widths) if widths else (len(flat),), flat)
 
     def row(self) -> list[Value]:
         entries = [self.sum()]
@@ -489,19 +471,49 @@ class Reader:
         called = self.peek() == "(" and not self.parts[self.at].spaced
         if called:
             self.need("(")
-            arguments = [self.sum()]
+            arguments, settings = [self.sum()], {}
             while self.take(","):
-                arguments.append(self.sum())
+                if (setting := self.setting()) is None:
+                    arguments.append(self.sum())
+                else:
+                    settings |= setting
             self.need(")")
-            known = function(text)
-            if known is not None and not self.named:
-                if text in ("max", "min") and len(arguments) == 1 and isinstance(arguments[0], Arr):
-                    return known(*arguments[0].flat)
-                return known(*arguments) if text in OF_ALL else each(known, *arguments)
+            found = None if self.named else self.called(text, tuple(arguments), settings)
+            if found is not None:
+                return found
+        elif text in self.scope.values:
+            return self.scope.values[text]
         elif text == "π":
             return +mpmath.pi
         self.named = True
         return Exact(1)
+
+    def called(self, text: str, arguments: tuple[Value, ...], settings: Settings) -> Value | None:
+        """The value of a function; nothing where neither this reader nor the page knows it."""
+        name, below = subscripted(text)
+        of_array = (below and _SET_BELOW.fullmatch(text) is None) or isinstance(arguments[0], Arr)
+        of_array = of_array or function(text) is None
+        if name in ARRAY_FUNCTIONS and of_array and not (name in FUNCTIONS and len(arguments) > 1):
+            return ARRAY_FUNCTIONS[name](arguments, below, settings)
+        known = None if settings else function(text)
+        if known is not None:
+            return known(*arguments) if text in OF_ALL else each(known, *arguments)
+        return self.scope.called(text, arguments, settings)
+
+    def setting(self) -> Settings | None:
+        """stride 2, or padding 1×0, or flipped, behind the arguments of a function."""
+        word, *rest = self.parts[self.at :] or [Token("end", "", False)]
+        if word.text == "flipped":
+            self.at += 1
+            return {word.text: ""}
+        if word.kind != "name" or not rest or rest[0].kind != "number" or not rest[0].spaced:
+            return None
+        self.at += 1
+        found = ""
+        while self.parts[self.at].kind == "number" or self.peek() == "×":
+            found += self.peek()
+            self.at += 1
+        return {word.text: found}
 
     def cases(self) -> Value:
         """{ value, condition; value, condition }: the first whose condition holds."""
@@ -572,8 +584,8 @@ def decimals_of(text: str) -> int | None:
 
 def result_decimals(text: str) -> list[int] | None:
     """How many decimals each entry of a printed result shows: a numeral alone, or an array of them."""
-    inner = re.fullmatch(r"\s*\[([^()]*)\]ᵀ?\s*", text)
-    found = [decimals_of(piece) for piece in (re.split("[,;]", re.sub(r"[\[\]]", " ", inner[1])) if inner else [text])]
+    inner = re.fullmatch(r"\s*\[([^\[\]]*)\]ᵀ?\s*", text)
+    found = [decimals_of(piece) for piece in (re.split("[,;]", inner[1]) if inner else [text])]
     return None if None in found else [d for d in found if d is not None]
 
 
@@ -610,7 +622,6 @@ def logical_lines(text: str) -> Iterator[str]:
         if continues:
             open_ = current.count("(") > current.count(")") or current[-1] in "+−·/,(∑⊙" + SIGNS
             factor = current[-1] == "]" and ("[" in stripped or stripped.count("(") > stripped.count(")"))
-            factor = factor or re.match(r"\(+\[", stripped) is not None
             apart = stripped[0] in SIGNS or (
                 stripped[0] == "(" and not open_ and not factor
             )  # a bracket alone holds a reason
@@ -665,36 +676,36 @@ def members(phrase: str) -> tuple[list[str], list[str]]:
     return parts, signs
 
 
-def read(parts: list[Token], euler: bool) -> Value | None:
+def read(parts: list[Token], scope: Scope) -> Value | None:
     """The value of a formula of numerals; nothing where it has names. Raises NotRead."""
     try:
         with mpmath.workdps(DIGITS):
-            return Reader(parts, euler).whole()
+            return Reader(parts, scope).whole()
     except Named:
         return None
     except (ZeroDivisionError, OverflowError):
         raise NotRead from None
 
 
-def longest(candidates: Iterator[list[Token]], euler: bool) -> tuple[Value | None, list[Token]]:
+def longest(candidates: Iterator[list[Token]], scope: Scope) -> tuple[Value | None, list[Token]]:
     for parts in candidates:
         if parts:
             try:
-                return read(parts, euler), parts
+                return read(parts, scope), parts
             except NotRead:
                 continue
     return None, []
 
 
-def member(text: str, euler: bool) -> Member:
+def member(text: str, scope: Scope) -> Member:
     found = tokens(text)
     try:
-        value = read(found, euler)
+        value = read(found, scope)
         return Member(text, value, value, True)
     except NotRead:
         pass
-    first, _ = longest((found[:end] for end in range(len(found), 0, -1)), euler)
-    last, _ = longest((found[start:] for start in range(len(found))), euler)
+    first, _ = longest((found[:end] for end in range(len(found), 0, -1)), scope)
+    last, _ = longest((found[start:] for start in range(len(found))), scope)
     return Member(text, first, last, False)
 
 
@@ -710,18 +721,19 @@ class Judged:
 def judged(text: str, rounding: Rounding = "half_up") -> Iterator[Judged]:
     """Every relation of a text whose two sides are of numerals only."""
     euler = re.search(r"(?m)(^|[\s(])e [=≈]", text) is None  # else it is a name of the author's
+    scope = Scope(euler, definitions(logical_lines(text.replace("│ ", ""))))
     for line in logical_lines(text):
         if _TABLE_RULE.fullmatch(line):
             continue
         for phrase in phrases(line):
-            yield from _judge(phrase, line, rounding, euler)
+            yield from _judge(phrase, line, rounding, scope)
 
 
-def _judge(phrase: str, line: str, rounding: Rounding, euler: bool) -> Iterator[Judged]:
+def _judge(phrase: str, line: str, rounding: Rounding, scope: Scope) -> Iterator[Judged]:
     parts, signs = members(phrase)
     if not signs:
         return
-    made = [member(part, euler) for part in parts]
+    made = [member(part, scope) for part in parts]
     for i, sign in enumerate(signs):
         a, b = made[i].last, made[i + 1].first
         if a is None or b is None:

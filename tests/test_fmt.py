@@ -108,6 +108,7 @@ def shaken(text: str, rng: random.Random) -> str:
     return "\n".join(lines)
 
 
+@pytest.mark.slow
 def test_however_it_is_spaced() -> None:
     """Spaces mean nothing (apart from those that make two words of one, and `[1 -2]`), and so the calm form is reached from any."""
     rng, tried = random.Random(5), 0

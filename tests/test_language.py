@@ -109,7 +109,7 @@ def test_a_function_is_its_formula() -> None:
 
 def test_a_function_of_numbers_prints_itself_and_its_derivative() -> None:
     text = solved("param w = 2\nfunction cube(v) = v^3\ny = cube(w)\nloss E = y\n").text()
-    assert "cube(z) = z³" in text and "cube(w) = 2³ = 8" in text and "3 · w²" in text
+    assert "cube(v) = v³" in text and "cube(w) = 2³ = 8" in text and "3 · w²" in text
 
 
 def test_a_function_of_vectors_is_written_in_place() -> None:

@@ -124,7 +124,7 @@ def test_the_printed_formula_has_the_value_of_the_tree(expr: Expr) -> None:
     """Brackets are where they have to be; trees with operations that the reader does not know are left out."""
     value = meant(expr)
     try:
-        found = reading.read(reading.tokens(tex_reading.formula(DISPLAY.formula(expr))), euler=True)
+        found = reading.read(reading.tokens(tex_reading.formula(DISPLAY.formula(expr))), reading.Scope())
     except reading.NotRead:
         found = None
     assume(found is not None and math.isfinite(value))

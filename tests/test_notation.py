@@ -42,7 +42,12 @@ WRITTEN: list[tuple[Expr, str, str, str]] = [
         r"{\lVert X \rVert}_{\mathrm{column}}",
         'lr(‖ X ‖)_(upright("column"))',
     ),
-    (ops.call(ops.CONV2D, X, Y), "X ∗ Y₁", r"X \ast Y_1", "X ∗ Y_(1)"),
+    (
+        ops.call(ops.CONV2D, X, Y, stride=2, padding=(1, 0)),
+        "conv2d(X, Y₁, stride 2, padding 1×0)",
+        r"\text{conv2d}(X, Y_1, \text{stride }2, \text{padding }1 \times 0)",
+        'op("conv2d") (X, Y_(1), "stride 2", "padding 1×0")',
+    ),
     (ops.call(ops.OUTER, V, V), "v ⊗ v", r"v \otimes v", "v ⊗ v"),
     (ops.call(ops.DOT, V, V), "v · v", r"v \cdot v", "v dot.op v"),
     (ops.call(ops.CONCAT, V, V), "[v; v]", "[v; v]", "lr([ v \\; v ])"),

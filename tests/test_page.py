@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from pathlib import Path
 from typing import get_args
@@ -13,10 +14,10 @@ from reading import count, false_lines
 
 from graphdsl import uses
 from graphdsl.check import check
-from graphdsl.diagnostics import Source
+from graphdsl.diagnostics import Source, SpecError
 from graphdsl.document import Document
 from graphdsl.explain import explain
-from graphdsl.expr import has_names
+from graphdsl.expr import Relation, has_names
 from graphdsl.figures import figures
 from graphdsl.graph import build
 from graphdsl.model import Model
@@ -59,15 +60,25 @@ def test_there_is_a_gallery() -> None:
     assert len(SPECS) > 30
 
 
+def numeric_relations(chain: Relation) -> int:
+    """How many relations of a chain have numerals on both sides: names, and gaps in large arrays, are no numerals."""
+    sides = [not has_names(member) for member in chain.members]
+    return sum(a and b for a, b in itertools.pairwise(sides))
+
+
 @pytest.mark.parametrize("carry", get_args(Carry))
 @pytest.mark.parametrize("path", SPECS, ids=name)
 def test_no_printed_relation_is_false(path: Path, carry: Carry) -> None:
-    model = carried_so(model_of(path), carry)
-    document = page(model)[1]
+    own = model_of(path)
+    model = carried_so(own, carry)
+    try:
+        document = page(model)[1]
+    except SpecError:  # rounded to 0, a probability has no logarithm
+        assert carry != own.carry
+        return
     written = text.write(document)
     assert false_lines(written, model.display.rounding) == []
-    lines = sum(len(chain.members) > 2 for chain in derived(document.blocks))
-    assert count(written, model.display.rounding) >= min(3, lines)
+    assert count(written, model.display.rounding) >= sum(map(numeric_relations, derived(document.blocks)))
 
 
 @pytest.mark.parametrize("decimals", [0, 2, 9])

@@ -9,10 +9,10 @@ _SIGNS = {
     r"\approx": "≈", r"\le": "≤", r"\ge": "≥", r"\ne": "≠", r"\cdot": "·", r"\partial": "∂", r"\odot": "⊙",
     r"\sigma": "σ", r"\eta": "η", r"\theta": "θ", r"\infty": "∞", r"\top": "ᵀ", r"\sum": "∑", r"\to": "→",
     r"\vdots": "⋮", r"\cdots": "⋯", r"\Delta": "Δ", r"\varepsilon": "ε", r"\alpha": "α", r"\delta": "δ",
-    r"\lvert": "|", r"\rvert": "|", r"\_": "_", r"\{": "{", r"\}": "}",
+    r"\times": "×", r"\lVert": "‖", r"\rVert": "‖", r"\lvert": "|", r"\rvert": "|", r"\_": "_", r"\{": "{", r"\}": "}",
 }  # fmt: skip
 _SPACED = set("=≈<≤>≥≠·+⊙→")
-_OPENS = set("=≈<≤>≥≠·+−(,;[{|⊙")
+_OPENS = set("=≈<≤>≥≠·+−(,;[⟦{|⊙")
 _NOTHING = (r"\displaystyle", r"\footnotesize", r"\left", r"\right", r"\,", r"\;", r"\quad", r"\qquad", r"\!")
 _RAISED = str.maketrans("0123456789-−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁻")
 
@@ -21,7 +21,7 @@ class _Math:
     """Reads mathematics once; every binary sign gets its spaces, everything else none."""
 
     def __init__(self, source: str):
-        self.tokens = re.findall(r"\\[A-Za-z]+\*?|\\.|[^\s]", source)
+        self.tokens = re.findall(r"\\text\{[a-z]+ \}|\\[A-Za-z]+\*?|\\.|[^\s]", source)
         self.at = 0
         self.between = ""
 
@@ -50,9 +50,11 @@ class _Math:
     def piece(self, before: str) -> str:
         token = self.take()
         sign = _SIGNS.get(token, token)
-        unary = not before.strip() or before.strip()[-1] in _OPENS
+        unary = not before.strip() or before.strip()[-1] in _OPENS or (before[-1] == "‖" and before.count("‖") % 2)
         if sign == "-":
             return "−" if unary else " − "
+        if token.startswith(r"\text{"):  # a setting, as stride 2
+            return f"{token[6:-2]} "
         if sign in _SPACED:
             return f" {sign} "
         match token:
@@ -64,9 +66,10 @@ class _Math:
                 return f"√({self.group()})"
             case "_":
                 below = self.group().replace(" ", "")
-                return f"_{below}" if re.fullmatch(r"\w+", below) else f"_{{{below}}}"
+                apart = " " * before.endswith("∑")
+                return (f"_{below}" if re.fullmatch(r"\w+", below) else f"_{{{below}}}") + apart
             case "^":
-                return self.raised()
+                return self.raised(before)
             case "'":
                 return "′"
             case ",":
@@ -95,8 +98,10 @@ class _Math:
             return self.group()
         return sign.removeprefix("\\")
 
-    def raised(self) -> str:
+    def raised(self, before: str) -> str:
         exponent = self.group()
+        if exponent.strip() == "ᵀ" and before.endswith("]"):
+            return ""  # a vector that lies among words
         if re.fullmatch(r"[-−]?\d+", exponent):
             return exponent.translate(_RAISED)
         if match := re.fullmatch(r"\((\d+)\)", exponent):
@@ -120,19 +125,23 @@ class _Math:
         return f"{{ {'; '.join(rows)} }}" if name == "cases" else _array(rows, name == "bmatrix")
 
 
+_ENVIRONMENT = str.maketrans("⟦⟧", "[]")
+"""The brackets of environments: a list between brackets that are none is a row."""
+
+
 def _array(rows: list[str], fenced: bool) -> str:
     """A column as the vector that it is, a row as its transpose; some environments stand between brackets already."""
     if not fenced:
         return (", " if all(", " not in row for row in rows) else "; ").join(rows)
     if all(", " not in row for row in rows):
-        return f"[{', '.join(rows)}]"
-    return f"[{rows[0]}]ᵀ" if len(rows) == 1 else f"[{'; '.join(rows)}]"
+        return f"⟦{', '.join(rows)}⟧"
+    return f"⟦{rows[0]}⟧ᵀ" if len(rows) == 1 else f"⟦{'; '.join(rows)}⟧"
 
 
 def formula(source: str) -> str:
     """Mathematics of LaTeX on one line of text."""
     found = re.sub(r"\s+", " ", _Math(source).until("")).strip()
-    return found.replace("|_direct", "|direct")
+    return found.replace("|_direct", "|direct").translate(_ENVIRONMENT)
 
 
 def words(source: str) -> str:

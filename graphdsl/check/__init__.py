@@ -7,6 +7,7 @@ from dataclasses import replace
 from graphdsl.check.columns import columns
 from graphdsl.check.data import asks_for_sizes, declare_data, declare_symbols, quantities
 from graphdsl.check.definitions import Definitions
+from graphdsl.check.euler import told_from_e
 from graphdsl.check.expand import expand
 from graphdsl.check.expectations import expectations
 from graphdsl.check.functions import declared_functions
@@ -111,6 +112,7 @@ def check(spec: Spec) -> Model:
     placed = columns(spec.of(Layers), nodes, scope, resolver)
     reporter.stop_if_errors()
     _announce_unused(data, nodes, scope)
+    nodes = told_from_e(nodes, (q.symbol for q in data))
     return Model(
         source=spec.source,
         title=title,

@@ -33,6 +33,7 @@ from graphdsl.expr import (
 )
 from graphdsl.names import canonical
 from graphdsl.numbers import Arithmetic, Shape, Tensor
+from graphdsl.ops.rows import settings
 from graphdsl.syntax import NAMED, Function, Parameter
 
 N = TypeVar("N")
@@ -159,7 +160,7 @@ def row_of(function: Function, body: Expr) -> Operation | None:
 
     return Operation(
         function.name.text,
-        FunctionNotation(function.name.text),
+        FunctionNotation(function.name.text, said=settings(*options)),
         (len(inputs), len(inputs)),
         _number,
         pullbacks,
@@ -169,6 +170,7 @@ def row_of(function: Function, body: Expr) -> Operation | None:
         attributes=options,
         source="defined in the spec",
         options=dict.fromkeys(options, Option("number")),
+        parameters=tuple(s.key for s in inputs),
     )
 
 

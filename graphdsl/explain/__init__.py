@@ -12,7 +12,7 @@ from graphdsl.explain.forward_mode import forward_mode
 from graphdsl.explain.front import conventions, given
 from graphdsl.explain.letters import in_letters
 from graphdsl.explain.lines import Lines
-from graphdsl.explain.matrix import MatrixLines, MatrixPasses, Tensors, acts_on_entries, in_matrices
+from graphdsl.explain.matrix import MatrixLines, MatrixPasses, Tensors, acts_on_entries, in_matrices, on_arrays
 from graphdsl.explain.nudges import nudges
 from graphdsl.explain.order import Order
 from graphdsl.explain.passes import Passes
@@ -240,7 +240,7 @@ class _MatrixStory(_Story):
         note, conventional = given(self.graph, self.phrases), conventions(self.trace, self.phrases)
         between = (*given_samples(self.graph, self.phrases), *tasks(self.graph, self.phrases))
         told = in_matrices(note, self.graph, self.phrases), acts_on_entries(conventional, self.graph, self.phrases)
-        return [told[0], *between, told[1]]
+        return [told[0], *between, *on_arrays(self.graph, self.phrases), told[1]]
 
     def _passes(self, sample: Sample, number: int) -> MatrixPasses:
         lines = MatrixLines(self.tensors, self._pass(sample, number), self.phrases, number)

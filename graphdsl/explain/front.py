@@ -33,9 +33,9 @@ from graphdsl.expr import (
     number,
     walk,
 )
-from graphdsl.graph import Graph, entry_symbols, has_own_entries, sharing
+from graphdsl.graph import Graph, Shared, entry_symbols, has_own_entries, sharing
 from graphdsl.model import Model, Quantity, Training, is_stand_in
-from graphdsl.names import Ink
+from graphdsl.names import Ink, ink_of
 from graphdsl.numbers import Decimal50, Num
 from graphdsl.ops import ACTIVATIONS, NORM, SQRT, STD
 from graphdsl.optimizers import COUNT, old
@@ -194,10 +194,11 @@ def activations(graph: Graph) -> list[Call]:
 
 def _activations(graph: Graph, phrases: Phrases) -> Iterator[Item]:
     for call in activations(graph):
-        if call.operation.formula is None or len(call.arguments) != 1:
+        names = _arguments(call)
+        if call.operation.formula is None or not names:
             continue
-        formula = call.operation.formula((ARGUMENT,), dict(call.attributes))
-        own = Call(call.operation, (ARGUMENT,), call.attributes)
+        formula = call.operation.formula(names, dict(call.attributes))
+        own = Call(call.operation, names, call.attributes)
         kind = "activation" if call.operation.name in ACTIVATIONS else "function"
         yield Item(phrases.say(kind), (Math(equals(own, formula)),))
         yield from _constants(formula, phrases)
@@ -231,6 +232,13 @@ def _constants(formula: Expr, phrases: Phrases) -> Iterator[Item]:
     for letter in letters:
         if letter.operation.formula is not None:
             yield Item(phrases.say("constant_word"), (Math(equals(letter, letter.operation.formula((), {}))),))
+
+
+def _arguments(call: Call) -> tuple[Symbol, ...]:
+    """What a definition calls its arguments: z, or as the spec does; nothing where it has no names for them."""
+    if call.operation.parameters:
+        return tuple(Symbol(f"%{name}", ink=ink_of(name)) for name in call.operation.parameters)
+    return (ARGUMENT,) if len(call.arguments) == 1 else ()
 
 
 def _objective(graph: Graph, phrases: Phrases) -> Iterator[Item]:
@@ -368,7 +376,9 @@ def _is_square(expr: Expr) -> bool:
 
 def _rounding(model: Model, phrases: Phrases) -> Inlines:
     cut = "_cut" if model.display.rounding == "cut" else ""
-    return phrases.say(f"rounding_{model.carry}{cut}", decimals=model.display.decimals)
+    count = model.display.decimals
+    decimals = phrases.words("decimal_one" if count == 1 else "decimals_many", count=count)
+    return phrases.say(f"rounding_{model.carry}{cut}", decimals=decimals)
 
 
 def _drawn(model: Model, phrases: Phrases) -> Iterator[Inlines]:
@@ -447,15 +457,28 @@ def _takes_one(part: Expr) -> bool:
 
 
 def _shared(graph: Graph, phrases: Phrases) -> Iterator[Inlines]:
-    if len(graph.symbols) > MOST_SEARCHED:
+    """Whose gradients are sums over several uses; one sentence for those that are used in the same places."""
+    if len(graph.symbols) > MOST_SEARCHED or not graph.model.objectives:
         return
+    groups: dict[object, list[Shared]] = {}
     for shared in sharing(graph):
-        name = Math(shared.symbol)
-        uses = {use.key: use for use in shared.uses}
-        names = [(Math(use),) for use in list(uses.values())[:6]]
-        if shared.by_entries:
-            yield phrases.say("shared_by_entries", name=name, use=names[0])
-        elif len(names) == 1:
-            yield phrases.say("shared_within", name=name, count=len(shared.uses), use=names[0])
-        else:
-            yield phrases.say("shared", name=name, uses=phrases.listed([*names]))
+        groups.setdefault(shared.by_entries or shared.uses, []).append(shared)
+    for same in groups.values():
+        names = [(Math(shared.symbol),) for shared in same]
+        kind = "shared_each" if len(same) > 1 else "shared"
+        uses = {use.key: use for use in same[0].uses}
+        told = phrases.listed([(Math(use),) for use in _first_and_last(list(uses.values()))])
+        by_entries = same[0].by_entries
+        how = "_by_entries" if by_entries else "_within" if len(uses) == 1 else ""
+        yield phrases.say(f"{kind}{how}", name=phrases.listed([*names]), uses=told, count=len(same[0].uses))
+
+
+MOST_USES = 6
+
+
+def _first_and_last(uses: list[Symbol]) -> list[Symbol]:
+    """The uses, or of many the first, a gap and the last."""
+    return uses if len(uses) <= MOST_USES else [*uses[: MOST_USES - 2], GAP, uses[-1]]
+
+
+GAP = Symbol("%…", ink=Ink("…"))

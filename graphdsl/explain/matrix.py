@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -10,6 +10,7 @@ from graphdsl.adjoint import finished, gradients, tidied, with_sums
 from graphdsl.derive.evaluate import evaluate
 from graphdsl.derive.shape import shape_of
 from graphdsl.document import Block, Derivation, Inlines, Item, Line, Math, Note, Paragraph
+from graphdsl.explain.glossary import functions, of_products, why
 from graphdsl.explain.lines import after_symbol, chain
 from graphdsl.explain.order import asked
 from graphdsl.explain.tensors import Arrays, shown
@@ -36,7 +37,10 @@ from graphdsl.model import Node, Training, is_stand_in
 from graphdsl.numbers import Decimal50, Shape
 from graphdsl.optimizers import GRADIENT, THETA
 from graphdsl.phrases import Phrases
-from graphdsl.trace import Round
+from graphdsl.trace import Round, Sample
+
+MOST_SEEN = 8
+"""An array of so many rows and columns is seen whole: how large it is need not be said."""
 
 MOST_LINES = 80
 """So many tensors are written as lines; the rest are counted."""
@@ -150,10 +154,18 @@ class MatrixLines:
             members += [shorter] if formulas else []
             reached = shorter
         members += [self.arrays.numbers(reached), self.arrays.gradient(objective.key, symbol)]
-        reason = self.shape(symbol.shape)
+        reasons = [self.shape(symbol.shape)]
+        if formulas:
+            reasons.append(self._why(objective, symbol))
         if shorter is not None and formulas:
-            reason = (*reason, *self._with_sums_of_one(shorter))
-        return Line(chain(members), reason, anchor)
+            reasons.append(self._with_sums_of_one(shorter))
+        return Line(chain(members), self.phrases.joined([reason for reason in reasons if reason]), anchor)
+
+    def _why(self, objective: Symbol, symbol: Symbol) -> Inlines:
+        """Why the gradient of a tensor has its form, where one node passes it on."""
+        uses = (self.tensors.nodes[use] for use in self.tensors.uses[symbol.key])
+        through = [node for node in uses if self._upstream(objective, node.symbol) is not None]
+        return why(through[0], self.phrases) if len(through) == 1 else ()
 
     def _with_sums_of_one(self, expr: Expr) -> Inlines:
         """What is left of (∑ y) · p − y where ∑ y = 1, as it is of a one-hot target."""
@@ -250,12 +262,12 @@ class MatrixLines:
         return Line(chain(members), self.shape(symbol.shape), f"{symbol.key}.after@{round_.number}")
 
     def shape(self, shape: Shape) -> Inlines:
-        """3×2, or of a vector how many entries it has; of a number nothing."""
+        """3×2, or how many entries a vector has, of what is too large to be seen whole."""
+        if max(shape, default=0) <= MOST_SEEN:
+            return ()
         match shape:
-            case ():
-                return ()
             case (count,):
-                return self.phrases.say("entry_one" if count == 1 else "entries_many", count=count)
+                return self.phrases.say("entries_many", count=count)
             case _:
                 return self.phrases.say("shape", shape="×".join(map(str, shape)))
 
@@ -337,7 +349,30 @@ def in_matrices(note: Note, graph: Graph, phrases: Phrases) -> Note:
 
 
 def acts_on_entries(note: Note, graph: Graph, phrases: Phrases) -> Note:
-    """The conventions, and that functions act on every entry of an array."""
+    """The conventions, how a product of matrices passes its gradient on, and that functions act on every entry."""
     if not any(node.symbol.shape for node in graph.model.nodes):
         return note
-    return replace(note, items=(*note.items, Item((), phrases.say("entrywise"))))
+    products = of_products(_formulas(graph), phrases) if graph.model.objectives else ()
+    told = (*products, phrases.say("entrywise"))
+    return replace(note, items=(*note.items, *(Item((), words) for words in told)))
+
+
+def on_arrays(graph: Graph, phrases: Phrases) -> tuple[Note, ...]:
+    """What the functions on arrays are that stand in the formulas of the page."""
+    if not any(node.symbol.shape for node in graph.model.nodes):
+        return ()
+    note = functions([*_formulas(graph), *_pulled(graph, phrases)], phrases)
+    return () if note is None else (note,)
+
+
+def _formulas(graph: Graph) -> list[Expr]:
+    return [shown(node.formula) for node in graph.model.nodes]
+
+
+def _pulled(graph: Graph, phrases: Phrases) -> Iterator[Expr]:
+    """The formulas of the gradients that a page shows."""
+    tensors = Tensors(graph)
+    lines = MatrixLines(tensors, Pass(graph, Sample({}, {}, {}, {}), frozenset(), True), phrases, 1)
+    for objective in graph.model.objectives:
+        wanted = tensors.backward(objective.key)[:MOST_LINES]
+        yield from (lines.pulled(objective, wrt) for wrt in wanted if not lines.is_given(objective, wrt))

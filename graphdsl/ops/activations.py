@@ -42,7 +42,7 @@ from graphdsl.ops.elementwise import (
     split_at_zero,
 )
 from graphdsl.ops.functions import ERF, PI, constant, half, squared, two_over_pi
-from graphdsl.ops.rows import call
+from graphdsl.ops.rows import call, settings
 
 N = TypeVar("N")
 
@@ -72,7 +72,7 @@ def _elu_kinks(given: Attributes) -> tuple[Decimal, ...]:
 
 ELU_PRIME: Operation = entrywise_row(
     "elu'",
-    FunctionNotation("ELU", primes=1),
+    FunctionNotation("ELU", primes=1, said=settings("alpha")),
     lambda x, out, given: Cases(((ZERO, positive(x)),), multiply(option(given, "alpha"), call(EXP, x))),
     formula=lambda args, given: Cases(((ONE, positive(args[0])),), _scaled(option(given, "alpha"), call(EXP, args[0]))),
     kinks=AT_ZERO,
@@ -80,7 +80,7 @@ ELU_PRIME: Operation = entrywise_row(
 )
 ELU: Operation = entrywise_row(
     "elu",
-    FunctionNotation("ELU"),
+    FunctionNotation("ELU", said=settings("alpha")),
     lambda x, out, given: call(ELU_PRIME, x, **given),
     formula=lambda args, given: Cases(
         ((args[0], positive(args[0])),), _scaled(option(given, "alpha"), _less_one(args[0]))

@@ -16,7 +16,6 @@ from graphdsl.expr import (
     Attributes,
     Expr,
     FunctionNotation,
-    InfixNotation,
     Notation,
     Operation,
     Option,
@@ -26,7 +25,7 @@ from graphdsl.expr import (
     add,
 )
 from graphdsl.numbers import Arithmetic, Shape, Tensor, flat_index, indices, size
-from graphdsl.ops.rows import PRODUCT_PRECEDENCE, call, entry_at, int_attribute, place_of, shape_attribute
+from graphdsl.ops.rows import call, entry_at, int_attribute, place_of, settings, shape_attribute, times
 
 N = TypeVar("N")
 
@@ -108,16 +107,12 @@ def _conv_shape(image: Shape, kernel: Shape, places: int, given: Attributes) -> 
     spatial, ends = image[-places:], kernel[-places:]
     if any(k > extent + 2 * border for extent, k, border in zip(spatial, ends, geometry.padding, strict=True)):
         border = f" with a border of {_times_or_one(geometry.padding)}" if any(geometry.padding) else ""
-        raise ShapeMistake(f"a filter of {_times(ends)} does not fit into {spoken(spatial)}{border}", (0, 1))
+        raise ShapeMistake(f"a filter of {times(ends)} does not fit into {spoken(spatial)}{border}", (0, 1))
     return geometry.output
 
 
 def _times_or_one(padding: Shape) -> str:
-    return str(padding[0]) if len(set(padding)) == 1 else _times(padding)
-
-
-def _times(shape: Shape) -> str:
-    return "×".join(map(str, shape))
+    return str(padding[0]) if len(set(padding)) == 1 else times(padding)
 
 
 @lru_cache(maxsize=128)
@@ -199,11 +194,19 @@ def _bilinear_row(
 
 
 def _plain(given: Attributes) -> dict[str, Attribute]:
-    return {key: value for key, value in given.items() if key != "shape"}
+    return {key: value for key, value in given.items() if key not in ("shape", "to")}
 
 
 def _shaped(given: Attributes, of: Expr) -> dict[str, Attribute]:
-    return {**given, "shape": shape_of(of)}
+    """The settings of an adjoint; a stride leaves open how far its result reaches, which is said then."""
+    shape, stride = shape_of(of), given.get("stride", 1)
+    each = stride if isinstance(stride, tuple) else (stride,)
+    return {**given, "shape": shape, **({} if set(each) == {1} else {"to": times(shape)})}
+
+
+def _said(given: Attributes) -> tuple[str, ...]:
+    flipped = ("flipped",) if given.get("flip") else ()
+    return (*settings("stride", "padding")(given), *flipped, *settings("to")(given))
 
 
 def _conv_rows(name: str, places: int) -> tuple[Operation, Operation, Operation]:
@@ -214,7 +217,7 @@ def _conv_rows(name: str, places: int) -> tuple[Operation, Operation, Operation]
 
     forward: Operation = _bilinear_row(
         name,
-        InfixNotation("∗", PRODUCT_PRECEDENCE),
+        FunctionNotation(name, said=_said),
         lambda shapes, given: _conv_shape(shapes[0], shapes[1], places, given),
         lambda shapes, given: _geometry(shapes[0], shapes[1], places, given),
         0,
@@ -227,7 +230,7 @@ def _conv_rows(name: str, places: int) -> tuple[Operation, Operation, Operation]
     )
     to_image: Operation = _bilinear_row(
         f"conv_transpose{places}d",
-        FunctionNotation("convtranspose"),
+        FunctionNotation(f"convtranspose{places}d", said=_said),
         to_image_shape,
         lambda shapes, given: _geometry(shape_attribute(given), shapes[1], places, given),
         1,
@@ -235,12 +238,12 @@ def _conv_rows(name: str, places: int) -> tuple[Operation, Operation, Operation]
             call(forward, upstream, args[1], **_plain(given)),
             call(to_kernel, args[0], upstream, **_shaped(_plain(given), args[1])),
         ),
-        (*CONVOLVING, "shape"),
+        (*CONVOLVING, "shape", "to"),
         TRANSPOSED,
     )
     to_kernel: Operation = _bilinear_row(
         f"{name}_filters",
-        FunctionNotation("convfilters"),
+        FunctionNotation(f"convfilters{places}d", said=_said),
         to_image_shape,
         lambda shapes, given: _geometry(shapes[1], shape_attribute(given), places, given),
         2,
@@ -248,7 +251,7 @@ def _conv_rows(name: str, places: int) -> tuple[Operation, Operation, Operation]
             call(forward, args[1], upstream, **_plain(given)),
             call(to_image, args[0], upstream, **_shaped(_plain(given), args[1])),
         ),
-        (*CONVOLVING, "shape"),
+        (*CONVOLVING, "shape", "to"),
     )
     return forward, to_image, to_kernel
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import TypeVar
 
@@ -44,6 +45,7 @@ from graphdsl.ops.rows import (
     PRODUCT_PRECEDENCE,
     call,
     scalar_shape,
+    settings,
 )
 
 N = TypeVar("N")
@@ -159,6 +161,9 @@ def _tanh_formula(args: tuple[Expr, ...], given: Attributes) -> Expr:
 EXP: Operation = entrywise_row(
     "exp", SuperscriptNotation(base="e"), lambda x, out, _: out, compute=by_arithmetic("exp")
 )
+EXP_CALLED: Operation = replace(EXP, notation=FunctionNotation("exp"))
+"""The same where e is a name of the author's."""
+
 LN: Operation = entrywise_row(
     "ln", FunctionNotation("ln"), lambda x, out, _: Quotient(ONE, x), compute=by_arithmetic("ln")
 )
@@ -230,7 +235,7 @@ RELU: Operation = entrywise_row(
 )
 LEAKY_RELU_PRIME: Operation = entrywise_row(
     "leaky_relu'",
-    FunctionNotation("LeakyReLU", primes=1),
+    FunctionNotation("LeakyReLU", primes=1, said=settings("slope")),
     lambda x, out, _: ZERO,
     formula=lambda args, given: Cases(((ONE, positive(args[0])),), option(given, "slope")),
     kinks=AT_ZERO,
@@ -238,7 +243,7 @@ LEAKY_RELU_PRIME: Operation = entrywise_row(
 )
 LEAKY_RELU: Operation = entrywise_row(
     "leaky_relu",
-    FunctionNotation("LeakyReLU"),
+    FunctionNotation("LeakyReLU", said=settings("slope")),
     lambda x, out, given: call(LEAKY_RELU_PRIME, x, **given),
     formula=lambda args, given: Cases(((args[0], positive(args[0])),), Product((option(given, "slope"), args[0]))),
     kinks=AT_ZERO,

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from graphdsl.derive.shape import shape_of, spoken
 from graphdsl.expr import (
+    Attribute,
     Attributes,
     Expr,
     FunctionNotation,
@@ -27,8 +28,10 @@ from graphdsl.ops.rows import (
     int_attribute,
     inverted,
     place_of,
+    settings,
     shape_attribute,
     sum_at,
+    times,
     total,
 )
 from graphdsl.ops.tensor import spatial
@@ -81,9 +84,29 @@ def _users(shape: Shape, window: int, stride: int, padding: int) -> Places:
     return inverted(_window_places(shape, window, stride, padding), size(shape))
 
 
+def _said(given: Attributes) -> tuple[str, ...]:
+    """The size of the windows in any case, for none is usual; what else is set."""
+    return settings("size", "stride", "padding", "to")({"size": 2, **given})
+
+
 MAX_POOL, MAX_POOL_BACK, MAX_POOL_PICK = extreme_rows(
-    "max_pool", FunctionNotation("maxpool"), "unpool", MAX, _pooled_shape, _windows, POOLING
+    "max_pool",
+    FunctionNotation("maxpool", said=_said),
+    FunctionNotation("unpool", said=_said),
+    MAX,
+    _pooled_shape,
+    _windows,
+    POOLING,
 )
+
+
+def _shaped(given: Attributes, shape: Shape) -> dict[str, Attribute]:
+    """The settings of the way back to a shape, which is said where the windows alone would leave it open."""
+    window, stride, padding = _settings(given)
+    channels = len(shape) - spatial(shape)
+    ends = ((count - 1) * stride + window - 2 * padding for count in _pooled_shape((shape,), given)[channels:])
+    reached = (*shape[:channels], *ends)
+    return {**given, "shape": shape, **({} if reached == shape else {"to": times(shape)})}
 
 
 def _share(shape: Shape, given: Attributes) -> int:
@@ -121,10 +144,10 @@ def _avg_back_element(args: tuple[Expr, ...], given: Attributes, index: tuple[Ex
 
 AVG_POOL: Operation = Operation(
     "avg_pool",
-    FunctionNotation("avgpool"),
+    FunctionNotation("avgpool", said=_said),
     (1, 1),
     _pooled_shape,
-    lambda args, given, out, upstream: (call(AVG_POOL_BACK, upstream, **{**given, "shape": shape_of(args[0])}),),
+    lambda args, given, out, upstream: (call(AVG_POOL_BACK, upstream, **_shaped(given, shape_of(args[0]))),),
     compute=_avg_pool,
     element=_avg_pool_element,
     attributes=tuple(POOLING),
@@ -133,13 +156,13 @@ AVG_POOL: Operation = Operation(
 )
 AVG_POOL_BACK: Operation = Operation(
     "avg_pool_back",
-    FunctionNotation("avgunpool"),
+    FunctionNotation("avgunpool", said=_said),
     (1, 1),
     lambda shapes, given: shape_attribute(given),
     lambda args, given, out, upstream: (
-        call(AVG_POOL, upstream, **{key: value for key, value in given.items() if key != "shape"}),
+        call(AVG_POOL, upstream, **{key: value for key, value in given.items() if key not in ("shape", "to")}),
     ),
     compute=_avg_back,
     element=_avg_back_element,
-    attributes=(*POOLING, "shape"),
+    attributes=(*POOLING, "shape", "to"),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from functools import lru_cache
 from typing import Protocol, TypeVar
@@ -18,6 +19,7 @@ from graphdsl.expr import (
     EntrySlope,
     Expr,
     FencesNotation,
+    FunctionNotation,
     Notation,
     Number,
     Operation,
@@ -48,6 +50,7 @@ from graphdsl.ops.rows import (
     lane_shape,
     lanes,
     place_of,
+    settings,
     shape_attribute,
     total,
     word_attribute,
@@ -311,7 +314,7 @@ def _is_taken(entries: list[Expr], at: int, row: Operation) -> tuple[Expr, ...]:
 def extreme_rows(
     name: str,
     notation: Notation,
-    way_back: str,
+    way_back: FunctionNotation | SubscriptedNotation,
     row: Operation,
     shape: Callable[[tuple[Shape, ...], Attributes], Shape],
     places: PlacesOf,
@@ -366,7 +369,7 @@ def extreme_rows(
 
     back_row: Operation = Operation(
         f"{name}_back",
-        SubscriptedNotation(way_back, "by"),
+        way_back,
         (2, 2),
         lambda shapes, given: shapes[1],
         lambda args, given, out, upstream: (call(pick_row, upstream, args[1], **given), None),
@@ -376,7 +379,7 @@ def extreme_rows(
     )
     pick_row: Operation = Operation(
         f"{name}_pick",
-        SubscriptedNotation(f"{way_back}pick", "by"),
+        replace(way_back, name=f"{way_back.name}pick"),
         (2, 2),
         lambda shapes, given: shape(shapes[1:], given),
         lambda args, given, out, upstream: (call(back_row, upstream, args[1], **given), None),
@@ -403,7 +406,7 @@ def _extreme_lanes(name: str, row: Operation) -> tuple[Operation, Operation, Ope
     return extreme_rows(
         f"{name}_of",
         SubscriptedNotation(name, "by"),
-        f"un{name}",
+        SubscriptedNotation(f"un{name}", "by"),
         row,
         lambda shapes, given: lane_shape(shapes[0], _by(given)),
         lambda shape, given: lanes(shape, _by(given)),
@@ -553,7 +556,7 @@ def _log_softmax_slope(x: Expr, given: Attributes, out: Expr, index: Shape, wrt:
 
 SOFTMAX: Operation = Operation(
     "softmax",
-    SubscriptedNotation("softmax", "by"),
+    SubscriptedNotation("softmax", "by", settings("base")),
     (1, 1),
     _softmax_shape,
     _softmax_pullbacks,
@@ -566,7 +569,7 @@ SOFTMAX: Operation = Operation(
 )
 LOG_SOFTMAX: Operation = Operation(
     "log_softmax",
-    SubscriptedNotation("logsoftmax", "by"),
+    SubscriptedNotation("logsoftmax", "by", settings("base")),
     (1, 1),
     _softmax_shape,
     _log_softmax_pullbacks,

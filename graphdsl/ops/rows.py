@@ -18,6 +18,7 @@ from graphdsl.expr import (
     Number,
     Operation,
     Option,
+    Said,
     ShapeMistake,
     Symbol,
     add,
@@ -114,6 +115,26 @@ def word_attribute(given: Attributes, name: str) -> str:
     value = given.get(name, "")
     assert isinstance(value, str)
     return value
+
+
+def settings(*names: str) -> Said:
+    """Says those settings of a call that it has, as "stride 2" and "padding 1×0"."""
+    return lambda given: tuple(f"{name} {_as_words(given[name])}" for name in names if name in given)
+
+
+def _as_words(value: Attribute) -> str:
+    match value:
+        case tuple():
+            return times(value)
+        case Decimal():
+            return f"{value.normalize():f}"
+        case _:
+            return str(value)
+
+
+def times(shape: Shape) -> str:
+    """2×3."""
+    return "×".join(map(str, shape))
 
 
 def total(arithmetic: Arithmetic[N], numbers: Iterable[N]) -> N:

@@ -39,6 +39,7 @@ from graphdsl.ops.rows import (
     place_of,
     shape_attribute,
     sum_at,
+    times,
     tuple_attribute,
 )
 
@@ -184,7 +185,7 @@ TRANSPOSE: Operation = Operation(
 def _reshape_shape(shapes: tuple[Shape, ...], given: Attributes) -> Shape:
     (shape,), wanted = shapes, shape_attribute(given)
     if size(shape) != size(wanted):
-        asked = "×".join(map(str, wanted))
+        asked = times(wanted)
         raise ShapeMistake(
             f"{spoken(shape)} has {size(shape)} entries, {asked} are {size(wanted)}: it cannot be reshaped", (0,)
         )
@@ -197,7 +198,7 @@ def _same_place(args: tuple[Expr, ...], shape: Shape, index: tuple[Expr, ...]) -
 
 def reshaped(x: Expr, shape: Shape) -> Expr:
     """The call that gives x another shape."""
-    return call(RESHAPE, x, shape=shape, to="×".join(map(str, shape)))
+    return call(RESHAPE, x, shape=shape, to=times(shape))
 
 
 RESHAPE: Operation = Operation(
@@ -296,7 +297,7 @@ SLICE: Operation = Operation(
 )
 PLACE: Operation = Operation(
     "place",
-    SubscriptedNotation("place", "at"),
+    SubscriptedNotation("place", "at", lambda given: (f"in {times(shape_attribute(given))}",)),
     (1, 1),
     lambda shapes, given: shape_attribute(given),
     lambda args, given, out, upstream: (call(SLICE, upstream, **_whole(given)),),

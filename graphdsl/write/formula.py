@@ -29,12 +29,14 @@ from graphdsl.expr import (
     Quotient,
     RadicalNotation,
     Relation,
+    Said,
     SubscriptedNotation,
     Sum,
     SuperscriptNotation,
     Symbol,
     has_names,
     remaining,
+    walk,
 )
 from graphdsl.names import Ink, indexed
 from graphdsl.numbers import Written, flat_index, spelled, written
@@ -108,6 +110,8 @@ class Printer(ABC):
     beside = ""
     comma = ", "
     semicolon = "; "
+    lying = False
+    """Whether a vector is written as a row that is transposed, as it is among words."""
 
     def formula(self, expr: Expr) -> str:
         """An expression in its place, outside of any brackets."""
@@ -149,7 +153,8 @@ class Printer(ABC):
             case Cases():
                 return self.cases(tuple(self._branches(expr)))
             case Array():
-                return Piece(self.written_array(self.entries(expr), expr.shape), ATOM)
+                strength = POWER if self.lying and len(expr.shape) == 1 else ATOM
+                return Piece(self.written_array(self.entries(expr), expr.shape), strength)
             case Partial():
                 return self.partial(expr)
             case Relation():
@@ -246,14 +251,18 @@ class Printer(ABC):
 
     def entries(self, array: Array) -> list[str]:
         """The entries of an array; the numerals of a column are padded so that their decimal marks meet."""
-        columns = array.shape[-1] if len(array.shape) > 1 else 1
-        printed = [self.formula(entry) for entry in array.entries]
+        columns = array.shape[-1] if len(array.shape) > 1 or self.lying else 1
+        printed = [self.cell(entry) for entry in array.entries]
         for first in range(columns):
             around = _around_mark(array.entries[first::columns])
             left, right = (max((pair[side] for pair in around), default=0.0) for side in (0, 1))
             for place, (before, after) in zip(range(first, len(printed), columns), around, strict=False):
                 printed[place] = self.pad(left - before) + printed[place] + self.pad(right - after)
         return printed
+
+    def cell(self, entry: Expr) -> str:
+        """An entry of an array, which has little height."""
+        return self.formula(entry)
 
     def partial(self, partial: Partial) -> Piece:
         above, below = (PARTIAL + self._differential(x) for x in (partial.of, partial.wrt))
@@ -269,6 +278,8 @@ class Printer(ABC):
 
     def written_array(self, entries: list[str], shape: tuple[int, ...]) -> str:
         """A vector or a matrix; of more axes, the arrays within one after the other."""
+        if self.lying and len(shape) == 1 and shape[0] > 1:
+            return self.superscript(self.fences("[", "]", self.comma.join(entries)), "T")
         if len(shape) < 3:
             return self.array(entries, shape)
         step = len(entries) // shape[0]
@@ -288,13 +299,13 @@ class Printer(ABC):
         match call.operation.notation:
             case FunctionNotation(name) if not arguments:
                 return Piece(self.constant(name), ATOM)
-            case FunctionNotation(name, primes):
-                return Piece(self.function(name, primes, "", self._listed(arguments)), ATOM)
-            case SubscriptedNotation(name, attribute):
+            case FunctionNotation(name, primes, said):
+                return Piece(self.function(name, primes, "", self._listed(arguments, call, said)), ATOM)
+            case SubscriptedNotation(name, attribute, said):
                 subscript = spelled(dict(call.attributes).get(attribute, ""))
                 if not name:
                     return self.part(arguments[0], self.words(subscript))
-                return Piece(self.function(name, 0, subscript, self._listed(arguments)), ATOM)
+                return Piece(self.function(name, 0, subscript, self._listed(arguments, call, said)), ATOM)
             case PrefixNotation(sign, precedence):
                 return Piece(self.sign(sign) + self.within(arguments[0], precedence), precedence)
             case InfixNotation(sign, precedence):
@@ -335,8 +346,10 @@ class Printer(ABC):
         base = self.constant(notation.base) if notation.base else self.within(arguments[0], ATOM)
         return self.power(base, arguments[-1])
 
-    def _listed(self, arguments: Iterable[Expr]) -> str:
-        return self.comma.join(self.formula(a) for a in arguments)
+    def _listed(self, arguments: Iterable[Expr], call: Call, said: Said | None) -> str:
+        """The arguments, and behind them the settings that are said."""
+        settings = said(dict(call.attributes)) if said is not None else ()
+        return self.comma.join([*map(self.formula, arguments), *map(self.setting, settings)])
 
     def quotient(self, numerator: Expr, denominator: Expr) -> Piece:
         return self.ratio(self.within(numerator, JUXTAPOSED), self.within(denominator, POWER))
@@ -357,6 +370,10 @@ class Printer(ABC):
     @abstractmethod
     def words(self, text: str) -> str:
         """Digits, letters and words as they stand in a subscript."""
+
+    @abstractmethod
+    def setting(self, words: str) -> str:
+        """Words that stand among the arguments of a function, as "stride 2"."""
 
     @abstractmethod
     def ratio(self, above: str, below: str) -> Piece: ...
@@ -408,6 +425,11 @@ class Printer(ABC):
 
 _DIGIT, _MINUS, _MARK = 0.5, 0.778, 0.278
 """The widths of what a numeral consists of, in ems."""
+
+
+def is_wide_quotient(numerator: Expr, denominator: Expr) -> bool:
+    """Whether a quotient is of arrays, which are too small above and below a bar."""
+    return any(isinstance(part, Array) for of in (numerator, denominator) for part in walk(of))
 
 
 def _around_mark(column: Iterable[Expr]) -> list[tuple[float, float]]:

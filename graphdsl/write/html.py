@@ -195,8 +195,8 @@ def _math(alt: str, markup: str, display: bool = False) -> Markup:
 
 
 def _is_tall(expr: Expr) -> bool:
-    """Whether a formula needs more than a row of words, as a vector or a choice does."""
-    return any(isinstance(part, Array | Cases) for part in walk(expr))
+    """Whether a formula needs more than a row of words, as a matrix or a choice does."""
+    return any(isinstance(p, Cases) or (isinstance(p, Array) and len(p.shape) > 1) for p in walk(expr))
 
 
 class _Measure(text.TextPrinter):

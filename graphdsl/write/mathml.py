@@ -9,7 +9,19 @@ from functools import lru_cache
 from graphdsl.expr import Expr, IndexedSum, Number, Partial, Power, Quotient, Symbol
 from graphdsl.names import Ink
 from graphdsl.numbers import Written, written
-from graphdsl.write.formula import ATOM, DIRECT, PARTIAL, POWER, PRODUCT, SLASHED, SUM, Piece, Printer
+from graphdsl.write.formula import (
+    ATOM,
+    DIRECT,
+    JUXTAPOSED,
+    PARTIAL,
+    POWER,
+    PRODUCT,
+    SLASHED,
+    SUM,
+    Piece,
+    Printer,
+    is_wide_quotient,
+)
 from graphdsl.write.text import visible
 
 INVISIBLE_TIMES = "\u2062"
@@ -70,12 +82,18 @@ class MathMLPrinter(Printer):
     def words(self, text: str) -> str:
         return _runs(text)
 
+    def setting(self, words: str) -> str:
+        return f"<mtext>{escaped(words)}</mtext>"
+
     def partial(self, partial: Partial) -> Piece:
         above, below = (_ROUND_D + self._differential(x) for x in (partial.of, partial.wrt))
         text, strength = self.ratio(above, below)
         return Piece(self.marked(text), strength) if partial.marked else Piece(text, strength)
 
     def quotient(self, numerator: Expr, denominator: Expr) -> Piece:
+        if is_wide_quotient(numerator, denominator):
+            above, below = self.within(numerator, JUXTAPOSED), self.within(denominator, POWER)
+            return Piece(f"{above}<mo>/</mo>{below}", SLASHED)
         small = ' displaystyle="false"' if _is_digit(numerator) and _is_digit(denominator) else ""
         return Piece(f"<mfrac{small}>{row(self.formula(numerator))}{row(self.formula(denominator))}</mfrac>", POWER)
 
@@ -125,6 +143,9 @@ class MathMLPrinter(Printer):
         rows = "".join(_line(*entries[i : i + columns]) for i in range(0, len(entries), columns))
         return self.fences("[", "]", f"<mtable>{rows}</mtable>")
 
+    def cell(self, entry: Expr) -> str:
+        return INLINE.formula(entry)
+
     def pad(self, ems: float) -> str:
         return f'<mspace width="{ems:.3f}em"></mspace>' if ems else ""
 
@@ -144,10 +165,12 @@ class SlashedMathMLPrinter(MathMLPrinter):
 
 
 class InlineMathMLPrinter(SlashedMathMLPrinter):
-    """The same for a line of words: every quotient is slashed, but for fractions of numerals."""
+    """The same for a line of words: every quotient is slashed, but for fractions of digits, and a vector lies."""
+
+    lying = True
 
     def quotient(self, numerator: Expr, denominator: Expr) -> Piece:
-        if isinstance(numerator, Number) and isinstance(denominator, Number):
+        if _is_digit(numerator) and _is_digit(denominator):
             return super().quotient(numerator, denominator)
         return Printer.quotient(self, numerator, denominator)
 

@@ -8,7 +8,18 @@ from graphdsl.expr import Element, Expr, IndexedSum, Number, Partial, Quotient, 
 from graphdsl.names import Ink
 from graphdsl.numbers import Written, written
 from graphdsl.write import text
-from graphdsl.write.formula import ATOM, DIRECT, POWER, PRODUCT, SLASHED, SUM, Piece, Printer
+from graphdsl.write.formula import (
+    ATOM,
+    DIRECT,
+    JUXTAPOSED,
+    POWER,
+    PRODUCT,
+    SLASHED,
+    SUM,
+    Piece,
+    Printer,
+    is_wide_quotient,
+)
 from graphdsl.write.tex_letters import SIGNS, escaped
 
 MOST_COLUMNS = 10
@@ -60,6 +71,12 @@ class TexPrinter(Printer):
     def words(self, text: str) -> str:
         return _runs(text)
 
+    def setting(self, words: str) -> str:
+        word, _, value = words.partition(" ")
+        return (
+            rf"\text{{{escaped(word)} }}" + value.replace("×", r" \times ") if value else rf"\text{{{escaped(word)}}}"
+        )
+
     def partial(self, partial: Partial) -> Piece:
         above, below = (
             rf"\partial {self.within(x, POWER if isinstance(x, Symbol | Element) else ATOM)}"
@@ -69,6 +86,8 @@ class TexPrinter(Printer):
         return Piece(self.marked(found), strength) if partial.marked else Piece(found, strength)
 
     def quotient(self, numerator: Expr, denominator: Expr) -> Piece:
+        if is_wide_quotient(numerator, denominator):
+            return Piece(f"{self.within(numerator, JUXTAPOSED)} / {self.within(denominator, POWER)}", SLASHED)
         small = "t" if _is_digit(numerator) and _is_digit(denominator) else ""
         return Piece(f"\\{small}frac{{{self.formula(numerator)}}}{{{self.formula(denominator)}}}", POWER)
 
@@ -117,6 +136,9 @@ class TexPrinter(Printer):
             return rf"\left[\begin{{array}}{{{'c' * columns}}} {rows} \end{{array}}\right]"
         return rf"\begin{{bmatrix}} {rows} \end{{bmatrix}}"
 
+    def cell(self, entry: Expr) -> str:
+        return INLINE.formula(entry)
+
     def pad(self, ems: float) -> str:
         return rf"\mkern{round(18 * ems)}mu " if ems else ""
 
@@ -135,10 +157,12 @@ class SlashedTexPrinter(TexPrinter):
 
 
 class InlineTexPrinter(SlashedTexPrinter):
-    """The same for a line of words: every quotient is slashed, but for fractions of numerals."""
+    """The same for a line of words: every quotient is slashed, but for fractions of digits, and a vector lies."""
+
+    lying = True
 
     def quotient(self, numerator: Expr, denominator: Expr) -> Piece:
-        if isinstance(numerator, Number) and isinstance(denominator, Number):
+        if _is_digit(numerator) and _is_digit(denominator):
             return super().quotient(numerator, denominator)
         return Printer.quotient(self, numerator, denominator)
 

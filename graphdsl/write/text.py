@@ -71,6 +71,9 @@ class TextPrinter(Printer):
     def words(self, text: str) -> str:
         return visible(text)
 
+    def setting(self, words: str) -> str:
+        return visible(words)
+
     def ratio(self, above: str, below: str) -> Piece:
         return Piece(f"{above}/{below}", SLASHED)
 
@@ -312,7 +315,24 @@ def _factors(row: str, room: int) -> list[str]:
     pieces = re.findall(r"(?:[+−⊙∗·∑] )*[^ ]+", _bound_arrays(row))
     if max(map(width, pieces)) <= room:
         return _rows(pieces, room)
-    return [line for piece in pieces for line in _stacked(piece.replace(_BOUND, " "), room)]
+    return list(_stacks(pieces, room))
+
+
+def _stacks(pieces: Sequence[str], room: int) -> Iterator[str]:
+    """Large arrays row by row, what is shorter in rows between them; settings stay beside what they stand behind."""
+    last = ""
+    for large, group in groupby(pieces, key=lambda piece: width(piece) > room):
+        run = list(group)
+        rows = [row for p in run for row in _stacked(p.replace(_BOUND, " "), room)] if large else _rows(run, room)
+        if last and rows[0][:1].isalpha() and width(f"{last} {rows[0]}") <= room:
+            last = f"{last} {rows.pop(0)}"
+        yield from [last, *rows[:-1]] if last and rows else rows[:-1]
+        last = rows[-1] if rows else last
+    yield last
+
+
+_SETTING = re.compile(r"(?<= )([a-z]+) ([0-9.×]+)(?=[,)])")
+"""What stands behind the arguments of a function: it is not broken."""
 
 
 def _bound_arrays(row: str, opening: str = "[", closing: str = "]") -> str:
@@ -321,7 +341,7 @@ def _bound_arrays(row: str, opening: str = "[", closing: str = "]") -> str:
     for c in row:
         depth += (c in opening) - (c in closing)
         found.append(_BOUND if c == " " and depth else c)
-    return "".join(found)
+    return _SETTING.sub(rf"\1{_BOUND}\2", "".join(found))
 
 
 def _stacked(piece: str, room: int) -> list[str]:

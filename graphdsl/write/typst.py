@@ -29,7 +29,18 @@ from graphdsl.expr import Array, Cases, Expr, IndexedSum, Number, Quotient, Sum,
 from graphdsl.names import Ink
 from graphdsl.numbers import Written, written
 from graphdsl.write import text
-from graphdsl.write.formula import ATOM, DIRECT, POWER, PRODUCT, SLASHED, SUM, Piece, Printer
+from graphdsl.write.formula import (
+    ATOM,
+    DIRECT,
+    JUXTAPOSED,
+    POWER,
+    PRODUCT,
+    SLASHED,
+    SUM,
+    Piece,
+    Printer,
+    is_wide_quotient,
+)
 from graphdsl.write.layout import decimals, folded, low
 
 if TYPE_CHECKING:
@@ -94,7 +105,12 @@ class TypstPrinter(Printer):
     def words(self, text: str) -> str:
         return _runs(text)
 
+    def setting(self, words: str) -> str:
+        return literal(words)
+
     def quotient(self, numerator: Expr, denominator: Expr) -> Piece:
+        if is_wide_quotient(numerator, denominator):
+            return Piece(f"{self.within(numerator, JUXTAPOSED)} slash {self.within(denominator, POWER)}", SLASHED)
         fraction = f"frac({self.formula(numerator)}, {self.formula(denominator)})"
         return Piece(f"inline({fraction})" if _is_digit(numerator) and _is_digit(denominator) else fraction, POWER)
 
@@ -135,6 +151,9 @@ class TypstPrinter(Printer):
         rows = (entries[i : i + shape[-1]] for i in range(0, len(entries), max(shape[-1], 1)))
         return f'mat(delim: "[", column-gap: #0.8em, {"; ".join(", ".join(row) for row in rows)})'
 
+    def cell(self, entry: Expr) -> str:
+        return INLINE.formula(entry)
+
     def pad(self, ems: float) -> str:
         return f"#h({ems:.3f}em);" if ems else ""
 
@@ -153,10 +172,12 @@ class SlashedTypstPrinter(TypstPrinter):
 
 
 class InlineTypstPrinter(SlashedTypstPrinter):
-    """The same for a line of words: every quotient is slashed, but for fractions of numerals."""
+    """The same for a line of words: every quotient is slashed, but for fractions of digits, and a vector lies."""
+
+    lying = True
 
     def quotient(self, numerator: Expr, denominator: Expr) -> Piece:
-        if isinstance(numerator, Number) and isinstance(denominator, Number):
+        if _is_digit(numerator) and _is_digit(denominator):
             return super().quotient(numerator, denominator)
         return Printer.quotient(self, numerator, denominator)
 
@@ -211,8 +232,8 @@ def equation(expr: Expr) -> Source:
 
 
 def _is_tall(expr: Expr) -> bool:
-    """Whether a formula needs more than a row of words, as a vector or a choice does."""
-    return any(isinstance(part, Array | Cases) for part in walk(expr))
+    """Whether a formula needs more than a row of words, as a matrix or a choice does."""
+    return any(isinstance(p, Cases) or (isinstance(p, Array) and len(p.shape) > 1) for p in walk(expr))
 
 
 def inline(words: Inlines) -> Source:
