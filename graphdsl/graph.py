@@ -21,6 +21,7 @@ from graphdsl.expr import (
     IndexedSum,
     Number,
     Operation,
+    Relation,
     Sum,
     Symbol,
     add,
@@ -117,7 +118,10 @@ class Graph:
         """∂child/∂parent of the child's formula as it stands, in terms of its output where that is simpler."""
         if (child, parent) not in self._locals:
             own = self._by_output(child, parent)
-            self._locals[child, parent] = own or derivative(self.formula(child), parent, self.symbols[child])
+            formula = self.computed[child][0].formula
+            acts = isinstance(formula, Call) and formula.operation.elementwise  # else a part of it has no name
+            out = self.symbols[child] if acts else None
+            self._locals[child, parent] = own or derivative(self.formula(child), parent, out)
         return self._locals[child, parent]
 
     def _by_output(self, child: str, parent: str) -> Expr | None:
@@ -270,14 +274,16 @@ def _flatten(expr: Expr, id_: str, node: str, ops: list[Op], count: Iterator[int
     if isinstance(whole, Symbol | Number):
         whole = Sum((whole,))
     parts = tuple(_input(child, node, ops, count) for child in children(whole))
-    inputs = tuple(p.key for p in parts if isinstance(p, Symbol))
+    inputs = tuple(s.key for part in parts for s in walk(part) if isinstance(s, Symbol))
     ops.append(Op(id_, with_children(whole, parts), inputs, node, id_ == node))
 
 
 def _input(child: Expr, node: str, ops: list[Op], count: Iterator[int]) -> Expr:
-    """A number or a name as it is; anything else becomes an operation before it."""
+    """A number or a name as it is, a condition between such; anything else becomes an operation before it."""
     if isinstance(child, Number | Symbol):
         return child
+    if isinstance(child, Relation):
+        return with_children(child, tuple(_input(member, node, ops, count) for member in child.members))
     id_ = f"%{node}.{next(count)}"
     _flatten(child, id_, node, ops, count)
     return Symbol(id_, shape_of(child))
