@@ -63,9 +63,9 @@ def check(spec: Spec) -> Model:
     if not spec.statements:
         reporter.error("the spec says nothing", hint="a first line might be `input x = 2`")
     _refuse_later(spec, reporter)
-    functions = declared_functions(spec.of(Function), reporter)
     expanded = expand(spec.statements, reporter)
     spec = replace(spec, statements=expanded.statements)
+    functions = declared_functions(spec.of(Function), reporter)
     scope = Scope(reporter)
     for family in expanded.families:
         scope.declare_family(family.name, family.members)

@@ -34,6 +34,7 @@ from graphdsl.syntax import (
     Expected,
     Find,
     For,
+    Function,
     Given,
     Init,
     LateParam,
@@ -44,6 +45,7 @@ from graphdsl.syntax import (
     Names,
     Note,
     Options,
+    Penalty,
     Place,
     Quoted,
     Reference,
@@ -136,9 +138,7 @@ def _constants(statements: Iterable[Statement]) -> dict[str, int]:
 
 def _has_over(statement: Statement) -> bool:
     value = getattr(statement, "value", None)
-    return isinstance(value, Call | Sum | Product | Quotient | Element | Array) and any(
-        isinstance(n, Call) and n.operation in OVER.values() for n in walk(value)
-    )
+    return isinstance(value, Expr) and any(isinstance(n, Call) and n.operation in OVER.values() for n in walk(value))
 
 
 @dataclass(frozen=True, slots=True)
@@ -356,7 +356,7 @@ class _Expander:
             return self._expr(expr, env, frame)
 
         match statement:
-            case Equation() | Loss():
+            case Equation() | Loss() | Penalty() | Function():
                 return replace(statement, value=formula(statement.value))
             case Assignment():
                 targets = tuple(

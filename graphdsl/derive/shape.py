@@ -27,7 +27,21 @@ from graphdsl.numbers import Shape
 
 def shape_of(expr: Expr) -> Shape:
     """The shape of an expression whose symbols carry theirs; raises ShapeMistake where arguments do not fit."""
-    return node_shape(expr, tuple(map(shape_of, children(expr))))
+    if isinstance(expr, Number | Relation | Element | Symbol | Array):  # whatever they are made of
+        return node_shape(expr, ())
+    known = _KNOWN.get(id(expr))
+    if known is not None:
+        return known[1]
+    shape = node_shape(expr, tuple(map(shape_of, children(expr))))
+    if len(_KNOWN) >= MOST_KNOWN:
+        _KNOWN.clear()
+    _KNOWN[id(expr)] = expr, shape
+    return shape
+
+
+MOST_KNOWN = 20_000
+_KNOWN: dict[int, tuple[Expr, Shape]] = {}
+"""Shapes that were found, by the identity of expressions that are kept alive: those of a deep one are asked for at each level."""
 
 
 def node_shape(expr: Expr, shapes: tuple[Shape, ...]) -> Shape:
