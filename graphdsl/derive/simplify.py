@@ -39,7 +39,16 @@ def simplify(expr: Expr) -> Expr:
     tidy = tuple(map(simplify, own))
     if _takes_arrays(expr):
         tidy = tuple(map(_in_shape_of, tidy, own))
-    return _tidy(expr if tidy == own else with_children(expr, tidy))
+    whole = expr if tidy == own else with_children(expr, tidy)
+    return _over_rows(_tidy(whole), whole) if isinstance(whole, Sum) else _tidy(whole)
+
+
+def _over_rows(tidy: Expr, total: Sum) -> Expr:
+    """A vector that is left of a matrix that cancels is still added to each row."""
+    shape = shape_of(total)
+    if len(shape) < 2 or len(shape_of(tidy)) != 1:
+        return tidy
+    return Sum((tidy, Array(shape, (ZERO,) * size(shape))))
 
 
 def _takes_arrays(expr: Expr) -> bool:
@@ -49,7 +58,7 @@ def _takes_arrays(expr: Expr) -> bool:
 
 def _in_shape_of(tidy: Expr, own: Expr) -> Expr:
     """The number that is left of an array, as b − b leaves 0, in every entry."""
-    if tidy is own or not isinstance(tidy, Number) or not (shape := shape_of(own)):
+    if tidy is own or shape_of(tidy) or not (shape := shape_of(own)):
         return tidy
     return Array(shape, (tidy,) * size(shape))
 
