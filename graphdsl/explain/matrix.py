@@ -194,8 +194,8 @@ class MatrixLines:
         """The gradient with those above it put in, where that is shorter: (∑ y) · p − y below a softmax and −∑ y ln p."""
         partials = (p.wrt for p in walk(reached) if isinstance(p, Partial))
         above = [wrt for wrt in partials if isinstance(wrt, Symbol) and wrt.key in self.tensors.uses]
-        if any(self.is_given(objective, wrt) for wrt in above):
-            return None
+        if self.at.graph.model.carry == "displayed" or any(self.is_given(objective, wrt) for wrt in above):
+            return None  # what goes on are the rounded or given numbers
         known: dict[Expr, Expr] = {Partial(objective, wrt): self.pulled(objective, wrt) for wrt in above}
         found = shown(finished(rewrite(reached, lambda node: known.get(node, node)), symbol.shape))
         return found if known and _length(found) < _length(reached) else None
