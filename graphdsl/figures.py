@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import assert_never
 
 from graphdsl.depict import finished
@@ -38,7 +39,6 @@ from graphdsl.numbers import (
     NumberMistake,
     Shape,
     Tensor,
-    decimals_of,
     flat_index,
     rounded,
     trimmed,
@@ -212,7 +212,7 @@ class _Figures:
 
     def _gives(self, value: Num, result: Number) -> bool:
         """Whether a value, rounded to the digits of the result, is the result."""
-        places = decimals_of(result.value)
+        places = _places(result.value)
         if result.exact:
             places = max(places, self.display.places(result.value, result.quantity or ""))
         return rounded(value.value, places, self.display.rounding) == result.value
@@ -224,6 +224,13 @@ _ATTEMPTS = [
 ]
 """First as displayed, then operands with more digits, then a result with more (a tie), then operands with all of
 theirs: 1 − h² of a saturated unit needs them."""
+
+
+def _places(value: Decimal) -> int:
+    """How many decimals a numeral has; less than 0 where its last digit stands for tens or more."""
+    exponent = value.as_tuple().exponent
+    assert isinstance(exponent, int), "a numeral is finite"
+    return -exponent
 
 
 def _whole(expr: Expr) -> bool:

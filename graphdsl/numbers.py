@@ -32,6 +32,7 @@ LARGEST_EXPONENT = 400
 
 MOST_LITERAL_DIGITS = 50
 MOST_OPERAND_DIGITS = 12
+MOST_SHOWN_DIGITS = 40
 
 
 class NumberMistake(Exception):
@@ -124,9 +125,11 @@ class Display:
     rounding: Rounding = "half_up"
 
     def places(self, value: Decimal, key: str = "") -> int:
-        """Decimals for a value: as set, and never fewer than show two significant digits."""
+        """Decimals for a value: as set, never fewer than show two significant digits, nor more than are sure of a large one."""
         decimals = self.by_name.get(key, self.decimals)
-        return decimals if not value else max(decimals, 1 - value.adjusted())
+        if not value:
+            return decimals
+        return min(max(decimals, 1 - value.adjusted()), MOST_SHOWN_DIGITS - 1 - value.adjusted())
 
     def shown(self, value: Decimal, key: str = "", more: int = 0) -> Decimal:
         """The value rounded to the decimals that it shows."""
