@@ -396,6 +396,7 @@ class Formulas:
         domain: Callable[[Formulas, Shape, int], Term] = getattr(Formulas, DOMAINS.get(row.name, "anywhere"))
         if row.elementwise:
             settings = self.settings(options, 0.5)
+            settings |= {key: self.rng.choice(choices(options[key])) for key in options if key not in row.defaults}
             return self.called(row, name, [domain(self, shape, depth) for _ in range(count)], settings, options, shape)
         candidates = list(product([fixed] if fixed else SHAPES, *[SHAPES] * (count - 1))) if count < 4 else []
         if row.arity[1] is None:
@@ -419,7 +420,7 @@ class Formulas:
     ) -> Term:
         texts = [t.spec for t in inputs] + [f"{k} = {said(v, options[k])}" for k, v in settings.items()]
         spelled = self.rng.choice([name, name, name.capitalize(), name.upper()])
-        easy = all(options[k].kind != "number" or k == "base" for k in settings)
+        easy = row.elementwise or all(options[k].kind != "number" or k == "base" for k in settings)
         python = peer(row.name, inputs, settings) if easy else None
         return Term(f"{spelled}({', '.join(texts)})", python, shape, self.largest(row.name, inputs))
 
@@ -508,7 +509,7 @@ class Formulas:
         places = min(len(shape), 2)
         by = 2 if name == "pad" else -2
         inner = (*shape[: len(shape) - places], *(e - by for e in shape[len(shape) - places :]))
-        if min(inner) < 1 or math.prod(inner) > 40:
+        if min(inner) < len(shape[-2:]) or math.prod(inner) > 40:  # a matrix of one row is printed as a vector
             return None
         t = self.term(inner, depth - 1)
         return Term(f"{name}({t.spec}, 1)", joined(f"peer('{name}', {{}})", t), shape, t.bound)
@@ -1169,16 +1170,24 @@ def in_torch(made: Program) -> tuple[dict[str, list[float]], dict[str, list[floa
     """Values of the nodes and, of an objective that is a number, gradients of the quantities, by our names."""
     import torch
     from row_trials import TORCH
+    from test_functions import peer_of
 
     torch.set_num_threads(1)
 
     def number(x: Any) -> Any:
         return x if isinstance(x, torch.Tensor) else torch.tensor(x, dtype=torch.float64)
 
+    def peer(name: str, *terms: Any, given: dict[str, Any] | None = None) -> Any:
+        if name in TORCH:
+            return TORCH[name](torch, *map(number, terms), given or {})
+        row = ops.SPOKEN[name]
+        options = {key: float(value) for key, value in {**row.defaults, **(given or {})}.items()}
+        return peer_of(row)(*map(number, terms), **options)
+
     names: dict[str, Any] = {
         "torch": torch,
         "number": number,
-        "peer": lambda name, *terms, given=None: TORCH[name](torch, *map(number, terms), given or {}),
+        "peer": peer,
         "stack": lambda parts: torch.stack([number(p) for p in parts]),
         "positions": lambda *extents: number(positions(*extents)),
         "sum_": sum,

@@ -107,6 +107,9 @@ def each(function: Callable[..., Value], *values: Value) -> Value:
     """A function of numbers, entry by entry; a number goes with every entry, a vector with every row."""
     arrays = [v for v in values if isinstance(v, Arr)]
     lanes = next((v for v in values if isinstance(v, Lanes)), None)
+    if any(len(a.shape) == 1 for a in arrays):  # a column is a vector that is written out
+        values = tuple(Arr(v.shape[:1], v.flat) if isinstance(v, Arr) and v.shape[1:] == (1,) else v for v in values)
+        arrays = [v for v in values if isinstance(v, Arr)]
     if arrays:
         largest = max(arrays, key=lambda a: len(a.flat))
         if any(len(largest.flat) % len(a.flat) or (len(a.shape) > 1 and a.shape != largest.shape) for a in arrays):
@@ -290,7 +293,9 @@ def flat_place(shape: Shape, index: Sequence[int]) -> int:
 
 def _filled(arguments: tuple[Value, ...], by: str, settings: Settings) -> Value:
     (x,) = arguments
-    return Lanes(by, x.flat) if isinstance(x, Arr) and by else x
+    if isinstance(x, Arr):
+        return Lanes(by, x.flat) if by else x
+    return Lanes("", (x,))
 
 
 def _stacked(arguments: tuple[Value, ...], by: str, settings: Settings) -> Value:

@@ -15,6 +15,7 @@ from read_arrays import (
     ARRAY_FUNCTIONS,
     Arr,
     Exact,
+    Lanes,
     NotRead,
     Settings,
     Value,
@@ -160,6 +161,8 @@ def _huber(delta: Fraction) -> Callable[..., Value]:
 
 
 def power(base: Value, exponent: Value) -> Value:
+    if base == 10 and isinstance(exponent, Fraction) and abs(exponent) > 1000:
+        return mpmath.power(10, exponent.numerator)
     if isinstance(base, Fraction) and isinstance(exponent, Fraction) and exponent.denominator == 1:
         if abs(exponent) > 1000 or (not base and exponent < 0):
             raise NotRead
@@ -290,7 +293,14 @@ class Reader:
         by = subscripted("sum" + self.peek()[1:])[1]
         self.at += 1
         found = self.product()
+        if isinstance(found, Lanes):
+            return self.unread()
         return found if self.named or not isinstance(found, Arr) else summed(found, by)
+
+    def unread(self) -> Value:
+        """A value that is not printed, as if it had a name."""
+        self.named = True
+        return Exact(1)
 
     def follows(self, value: Value) -> bool:
         """Whether an array stands behind another, or behind a name that may be one: a product of matrices."""
@@ -300,11 +310,13 @@ class Reader:
             opens = self.parts[self.at].spaced and (self.peek() in ("(", "|") or self.parts[self.at].kind == "norm")
             return opens or self.peek() in "[√" or self.parts[self.at].kind == "name"
         opens = self.parts[self.at].spaced and (self.peek() == "|" or self.parts[self.at].kind == "norm")
-        return isinstance(value, Arr) and (opens or self.peek() == "[" or self.starts())
+        return isinstance(value, Arr | Lanes) and (opens or self.peek() == "[" or self.starts())
 
     def joined(self, a: Value, b: Value) -> Value:
         if self.named:
             return Exact(1)
+        if isinstance(a, Lanes) or isinstance(b, Lanes):
+            return self.unread()
         if not isinstance(a, Arr) or not isinstance(b, Arr):
             return self.multiplied(a, b)
         if len(a.shape) == len(b.shape) == 1:
@@ -317,6 +329,8 @@ class Reader:
         """A number times anything; of two vectors, the sum of the products."""
         if self.named:
             return Exact(1)
+        if any(isinstance(x, Lanes) for x in (a, b)) and all(isinstance(x, Arr | Lanes) for x in (a, b)):
+            return self.unread()
         if isinstance(a, Arr) and isinstance(b, Arr):
             if a.shape != b.shape or len(a.shape) > 1:
                 raise NotRead
@@ -434,7 +448,7 @@ class Reader:
 
     def array(self) -> Value:
         """[a, b; c, d]; one row alone is a vector, and one of arrays an array of more axes."""
-        literal = self.peek() == "["
+        start = self.at
         rows = [self.row()]
         while self.take(";"):
             rows.append(self.row())
@@ -442,6 +456,7 @@ class Reader:
         if self.named:
             return Exact(1)
         if any(isinstance(x, Arr) for row in rows for x in row):
+            literal = all(self._is_array(*ends) for ends in self._entries_between(start, self.at - 1))
             return self._of_arrays(rows, literal)
         if len({len(row) for row in rows}) > 1:
             raise NotRead
@@ -460,6 +475,26 @@ class Reader:
         flat = tuple(x for (a,) in rows for x in (a.flat if isinstance(a, Arr) else (a,)))
         widths = {a.shape[1] for (a,) in rows if isinstance(a, Arr) and len(a.shape) > 1}
         return Arr((len(flat) // min(widths), *widths) if widths else (len(flat),), flat)
+
+    def _entries_between(self, start: int, end: int) -> Iterator[tuple[int, int]]:
+        """Where the entries of an array begin and end."""
+        depth, first = 0, start
+        for place in range(start, end):
+            text = self.parts[place].text
+            depth += (text in "([{") - (text in ")]}")
+            if text in ",;" and not depth:
+                yield first, place
+                first = place + 1
+        yield first, end
+
+    def _is_array(self, start: int, end: int) -> bool:
+        """Whether nothing but an array stands here."""
+        depth = 0
+        for place in range(start, end):
+            depth += (self.parts[place].text == "[") - (self.parts[place].text == "]")
+            if not depth and place < end - 1:
+                return False
+        return self.parts[start].text == "["
 
     def row(self) -> list[Value]:
         entries = [self.sum()]
@@ -493,6 +528,8 @@ class Reader:
         name, below = subscripted(text)
         of_array = (below and _SET_BELOW.fullmatch(text) is None) or isinstance(arguments[0], Arr)
         of_array = of_array or function(text) is None
+        if name in ARRAY_FUNCTIONS and any(isinstance(x, Lanes) for x in arguments):
+            return None  # the shape that its numbers are spread over is not printed
         if name in ARRAY_FUNCTIONS and of_array and not (name in FUNCTIONS and len(arguments) > 1):
             return ARRAY_FUNCTIONS[name](arguments, below, settings)
         known = None if settings else function(text)
@@ -525,7 +562,8 @@ class Reader:
                 a = self.sum()
                 sign = self.peek()
                 self.at += 1
-                holds = self.named or compared(a, sign, self.sum())
+                b = self.sum()
+                holds = self.named or compared(a, sign, b)
             chosen = value if holds and chosen is None else chosen
             if not self.take(";"):
                 break
@@ -537,7 +575,9 @@ class Reader:
 
 def pairs_of(a: Value, b: Value) -> list[tuple[Value, Value]]:
     """The entries of both sides that stand in the same place."""
-    if not isinstance(a, Arr) and not isinstance(b, Arr):
+    if isinstance(a, Lanes) and isinstance(b, Arr):
+        a = a.over(b.shape)
+    if not isinstance(a, Arr | Lanes) and not isinstance(b, Arr | Lanes):
         return [(a, b)]
     if not isinstance(a, Arr) or not isinstance(b, Arr) or len(a.flat) != len(b.flat):
         raise NotRead
@@ -584,8 +624,8 @@ def decimals_of(text: str) -> int | None:
 
 def result_decimals(text: str) -> list[int] | None:
     """How many decimals each entry of a printed result shows: a numeral alone, or an array of them."""
-    inner = re.fullmatch(r"\s*\[([^\[\]]*)\]ᵀ?\s*", text)
-    found = [decimals_of(piece) for piece in (re.split("[,;]", inner[1]) if inner else [text])]
+    inner = re.fullmatch(r"\s*\[([^()]*)\]ᵀ?\s*", text)
+    found = [decimals_of(piece) for piece in (re.split("[,;]", re.sub(r"[\[\]]", " ", inner[1])) if inner else [text])]
     return None if None in found else [d for d in found if d is not None]
 
 
@@ -596,7 +636,7 @@ def rounded(value: Value, decimals: int, rounding: Rounding) -> Decimal:
         shifted = value * Fraction(10) ** decimals
         whole = abs(shifted) if rounding == "cut" else abs(shifted) + Fraction(1, 2)
         digits = Decimal(whole.numerator // whole.denominator)
-        return (-digits if shifted < 0 else digits).scaleb(-decimals, context)
+        return (digits.copy_negate() if shifted < 0 else digits).scaleb(-decimals, context)
     with mpmath.workdps(DIGITS):
         exact = context.create_decimal(mpmath.nstr(value, DIGITS))
     mode = ROUND_DOWN if rounding == "cut" else ROUND_HALF_UP
@@ -622,6 +662,7 @@ def logical_lines(text: str) -> Iterator[str]:
         if continues:
             open_ = current.count("(") > current.count(")") or current[-1] in "+−·/,(∑⊙" + SIGNS
             factor = current[-1] == "]" and ("[" in stripped or stripped.count("(") > stripped.count(")"))
+            factor = factor or re.match(r"\([^A-Za-z]*\[|\([^A-Za-z)]*$", stripped) is not None
             apart = stripped[0] in SIGNS or (
                 stripped[0] == "(" and not open_ and not factor
             )  # a bracket alone holds a reason
