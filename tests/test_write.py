@@ -529,3 +529,12 @@ def test_relations_print_in_their_place() -> None:
     assert formula(Relation((s("z"), n("2.5"), n("0")), ("=", ">"))) == "z = 2.5 > 0"
     minus = operation("minus", PrefixNotation("−", 15))
     assert formula(Product((n("2"), call(minus, s("x"))))) == "2 · (−x)"
+
+
+def test_a_dot_product_stands_in_brackets_within_a_product() -> None:
+    """M · v · u could be (M · v) · u."""
+    text = solve(
+        "input v = [1, 2], u = [3, 4]\nparam M = [1, 2; 3, 4], w = 2\nA = M*(v @ u)\nf = w*dot(v, u) + v @ u\n"
+    ).text()
+    assert "A = M · (v · u)" in text
+    assert "f = w · (v · u) + v · u" in text

@@ -20,7 +20,6 @@ from graphdsl.expr import (
     Element,
     Expr,
     IndexedSum,
-    InfixNotation,
     Number,
     Operation,
     Partial,
@@ -59,8 +58,8 @@ COLUMN_BY_ROW = replace(
 )
 """The outer product of two vectors as it is written: a bᵀ."""
 
-DOT = replace(MATMUL, name="dot", notation=InfixNotation("·", 20))
-"""The product of two vectors."""
+DOT = replace(MATMUL, name="dot", notation=ops.DOT.notation)
+"""The product of two vectors, in brackets within a product: a · (b · c)."""
 
 
 def shown(expr: Expr) -> Expr:

@@ -146,7 +146,7 @@ def _dot_shape(shapes: tuple[Shape, ...], given: Attributes) -> Shape:
 
 DOT: Operation = Operation(
     "dot",
-    InfixNotation("·", PRODUCT_PRECEDENCE),
+    InfixNotation("·", PRODUCT_PRECEDENCE - 1),
     (2, 2),
     _dot_shape,
     lambda args, given, out, upstream: (multiply(upstream, args[1]), multiply(upstream, args[0])),
