@@ -292,7 +292,7 @@ class Decimal50:
     def ln(self, x: Num) -> Num:
         if x.value <= 0:
             raise NumberMistake(f"ln of {brief(x.value)}", "ln takes a positive number")
-        return self._unary(self._context.ln, x)
+        return self._settled(self._unary(self._context.ln, x), x)
 
     def sqrt(self, x: Num) -> Num:
         if x.value < 0:
@@ -314,7 +314,13 @@ class Decimal50:
         with mpmath.workdps(self.precision + 30 + max(0, x.value.adjusted())):
             digits = mpmath.nstr(getattr(mpmath, name)(mpmath.mpf(str(x.value))), self.precision + 10)
         value = self._context.create_decimal(digits)
-        return Num(value if value else Decimal(0), x.exact and x.value == exact_at)
+        return self._settled(Num(value if value else Decimal(0), x.exact and x.value == exact_at), x)
+
+    def _settled(self, value: Num, x: Num) -> Num:
+        """0 where a function goes through 0 but for the last digits of its argument, as cos π/2 and ln(e⁰)."""
+        if x.exact or not value.value or value.value.adjusted() >= x.value.adjusted() - self.precision + UNSURE_DIGITS:
+            return value
+        return Num(Decimal(0), False)
 
     def arc(self, name: str, x: Num, exact_at: int) -> Num:
         """arcsin and arccos, of a number from −1 to 1."""

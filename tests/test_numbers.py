@@ -287,3 +287,12 @@ def test_a_small_number_and_nought_do_not_cancel() -> None:
     assert A.add(Num(Decimal(1), False), small).value == 1
     exact = A.add(Num(Decimal(1)), Num(Decimal("-1") + Decimal("1e-20")))
     assert exact.value == Decimal("1e-20")
+
+
+def test_a_function_that_goes_through_nought_gives_nought() -> None:
+    half_pi = A.multiply(A.by_mpmath("acos", Num(Decimal(-1))), Num(Decimal("0.5")))
+    assert A.by_mpmath("cos", half_pi) == Num(Decimal(0), False)
+    assert A.ln(A.multiply(A.divide(Num(Decimal(1)), Num(Decimal(3))), Num(Decimal(3)))).value == 0
+    assert A.ln(Num(Decimal("1.0000000000000000000000000000000000000000000001"))).value > 0
+    small = A.divide(Num(Decimal("1e-60")), Num(Decimal(3)))
+    assert A.by_mpmath("sin", small).value > 0
