@@ -29,7 +29,7 @@ if __name__ == "__main__":
 
 from reading import false_lines
 
-from graphdsl import ops
+from graphdsl import losses, ops
 from graphdsl.check.calls import FUNCTIONS, SHAPE_FUNCTIONS
 from graphdsl.check.rules import standard
 from graphdsl.diagnostics import Source
@@ -413,7 +413,11 @@ class Formulas:
         return None
 
     def settings(self, options: Any, share: float) -> dict[str, Any]:
-        return {k: self.rng.choice(choices(o)) for k, o in options.items() if self.rng.random() < share}
+        """Some of the options; what holds at 0 is not said within a function, whose definition does not show it."""
+        hidden = tuple(k for k in options if k.endswith("at_zero") and self.in_body)
+        return {
+            k: self.rng.choice(choices(o)) for k, o in options.items() if self.rng.random() < share and k not in hidden
+        }
 
     def called(
         self, row: Operation, name: str, inputs: list[Term], settings: dict[str, Any], options: Any, shape: Shape
@@ -694,6 +698,15 @@ BATCHES = (
     "over_batch = sum",
     "gradient_over_batch = sum",
 )
+
+
+OUTPUTS = {
+    "binary_cross_entropy": "sigmoid",
+    "cross_entropy": "softmax",
+    "kl_divergence": "softmax",
+    "negative_log_likelihood": "log_softmax",
+}
+"""What gives a loss the outputs that it takes, where it does not take any numbers."""
 
 
 class Writing:
@@ -1039,7 +1052,10 @@ class Writing:
             self.lines.append(f"gradient {f.spec}{' wrt ' + ', '.join(wrt) if rng.random() < 0.3 else ''}")
             self.made.objective = f.spec
             return
-        self.loss()
+        if rng.random() < 0.25 and not self.columns:
+            self.loss_of_table()
+        else:
+            self.loss()
         if rng.random() < 0.6 and (self.params or self.init):
             self.train()
 
@@ -1073,6 +1089,29 @@ class Writing:
             p = rng.choice(self.params)
             self.lines.append(f"penalty R = 0.1*{f'sum({p.spec}^2)' if p.shape else p.spec + '^2'}")
             self.made.comparable = False
+
+    def loss_of_table(self) -> None:
+        """A loss by its name, of a vector that is what it takes."""
+        f, rng = self.formulas, self.rng
+        name = rng.choice(sorted(losses.SPOKEN))
+        row, shape = losses.SPOKEN[name], (rng.choice([2, 3]),)
+        output = f.calm(f.term(shape, 2))
+        if row.name in OUTPUTS:
+            output = Term(f"{OUTPUTS[row.name]}({output.spec})", None, shape, 3.0)
+        y = self.equation(Term(output.spec, None, shape, output.bound))
+        place = rng.randint(1, shape[0])
+        targets = {
+            "numbers": [f.numeral() for _ in range(shape[0])],
+            "signs": [rng.choice(["-1", "1"]) for _ in range(shape[0])],
+            "probabilities": ["1" if i == place else "0" for i in range(1, shape[0] + 1)],
+        }[row.takes]
+        if row.name == "kl_divergence":  # ln of p/q wants p above 0
+            targets = ["0.25", "0.75"] if shape == (2,) else ["0.2", "0.5", "0.3"]
+        self.lines.append(f"target t1 = [{', '.join(targets)}]")
+        options = [f"over = {rng.choice(['sum', 'mean'])}"] if rng.random() < 0.4 else []
+        options += [f"{key} = {rng.choice(['0.5', '2'])}" for key in row.defaults if rng.random() < 0.5]
+        self.lines.append(f"loss E = {', '.join([f'{name}(t1', y.spec, *options])})")
+        self.made.objective = "E"
 
     def train(self) -> None:
         rng = self.rng

@@ -132,7 +132,7 @@ def _spread(value: Value, shape: Shape) -> tuple[Value, ...]:
         case Arr():
             return value.flat * (count // len(value.flat))
         case Lanes():
-            return value.each if len(shape) == 1 else value.over(shape).flat
+            return value.each if len(shape) == 1 and value.by else value.over(shape).flat
         case _:
             return (value,) * count
 

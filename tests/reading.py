@@ -370,7 +370,10 @@ class Reader:
                 raise NotRead
             if self.peek() == "ᵀ":
                 self.at += 1
-                return value.transposed if isinstance(value, Arr) else value
+                value = value.transposed if isinstance(value, Arr) else value
+                while self.at < len(self.parts) and self.parts[self.at].kind == "part":
+                    value = self.part_of(value)
+                return value
             exponent = self.exponent()
             return value if self.named else each(power, value, exponent)
         return value
@@ -420,6 +423,8 @@ class Reader:
                 return self.norm()
             case _, "(":
                 value = self.sum()
+                if self.peek() and self.peek() in "<≤>≥":
+                    value = self.mask(value)
                 self.need(")")
                 return value
             case _, "|":
@@ -436,6 +441,13 @@ class Reader:
             case _, "{":
                 return self.cases()
         raise NotRead
+
+    def mask(self, a: Value) -> Value:
+        """a > b is 1 where it holds, and 0 elsewhere."""
+        sign = self.peek()
+        self.at += 1
+        b = self.sum()
+        return Exact(1) if self.named else each(lambda x, y: Exact(_compared(x, sign, y)), a, b)
 
     def norm(self) -> Value:
         """‖v‖, or ‖X‖_row for the norm of each row."""
@@ -547,7 +559,7 @@ class Reader:
             return None
         self.at += 1
         found = ""
-        while self.parts[self.at].kind == "number" or self.peek() == "×":
+        while self.at < len(self.parts) and (self.parts[self.at].kind == "number" or self.peek() == "×"):
             found += self.peek()
             self.at += 1
         return {word.text: found}
@@ -662,7 +674,7 @@ def logical_lines(text: str) -> Iterator[str]:
         if continues:
             open_ = current.count("(") > current.count(")") or current[-1] in "+−·/,(∑⊙" + SIGNS
             factor = current[-1] == "]" and ("[" in stripped or stripped.count("(") > stripped.count(")"))
-            factor = factor or re.match(r"\([^A-Za-z]*\[|\([^A-Za-z)]*$", stripped) is not None
+            factor = factor or re.match(r"\(\(|\(\S*\[|\([^A-Za-z)]*$", stripped) is not None
             apart = stripped[0] in SIGNS or (
                 stripped[0] == "(" and not open_ and not factor
             )  # a bracket alone holds a reason
@@ -704,12 +716,26 @@ class Member:
     whole: bool
 
 
+def masked(phrase: str) -> set[int]:
+    """Where signs stand in a bracket that is multiplied entry by entry: (a > b) ⊙ c is c where a > b, else 0."""
+    open_, found = list[int](), set[int]()
+    for place, c in enumerate(phrase):
+        if c == "(":
+            open_.append(place)
+        elif c == ")" and open_:
+            first = open_.pop()
+            if phrase[:first].endswith("⊙ ") or phrase[place + 1 :].startswith(" ⊙"):
+                found |= {i for i in range(first, place) if phrase[i] in "<≤>≥"}
+    return found
+
+
 def members(phrase: str) -> tuple[list[str], list[str]]:
     """The parts between relation signs outside of braces, and the signs."""
     parts, signs, depth = [""], [], 0
-    for c in phrase:
+    masks = masked(phrase)
+    for place, c in enumerate(phrase):
         depth += (c == "{") - (c == "}")
-        if c in SIGNS and not depth:
+        if c in SIGNS and not depth and place not in masks:
             signs.append(c)
             parts.append("")
         else:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from random_programs import FORMS, MODULES, Program, held, program
 
-from graphdsl import ops
+from graphdsl import losses, ops
 from graphdsl.check.calls import FUNCTIONS
 from graphdsl.uses import library
 
@@ -55,6 +55,13 @@ def test_every_option_of_a_function_is_said() -> None:
     for row in ops.SPOKEN.values():
         for option in row.options:
             assert re.search(rf"(?i)\b{row.name}\([^\n]*\b{option} = ", text), f"{row.name}(…, {option} = …)"
+
+
+def test_every_loss_is_used() -> None:
+    """A new loss joins by itself; where it does not take any numbers, OUTPUTS of random_programs says what it takes."""
+    text = "\n".join(program(seed).text for seed in range(COUNT * 2))
+    used = {loss.name for name, loss in losses.SPOKEN.items() if f" {name}(t1" in text}
+    assert used == {row.name for row in losses.TABLE}
 
 
 def test_every_module_of_the_library_is_used() -> None:
