@@ -667,7 +667,6 @@ FORMS: dict[str, Form] = {
 
 # Modules of the library: what each takes, and the options of its call.
 
-Taken = tuple[tuple[Shape, ...], str, tuple[Shape, ...]]
 MODULES: dict[str, tuple[tuple[str, ...], str]] = {
     "dense": (("v",), "units = 2"),
     "rnn": (("v", "h"), "units = 2"),
