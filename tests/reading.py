@@ -510,7 +510,7 @@ class Reader:
             return None
         self.at += 1
         found = ""
-        while self.parts[self.at].kind == "number" or self.peek() == "×":
+        while self.at < len(self.parts) and (self.parts[self.at].kind == "number" or self.peek() == "×"):
             found += self.peek()
             self.at += 1
         return {word.text: found}
