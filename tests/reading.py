@@ -807,10 +807,11 @@ def _judge(phrase: str, line: str, rounding: Rounding, scope: Scope) -> Iterator
             continue
         relation = f"{made[i].text.strip()} {sign} {made[i + 1].text.strip()}"
         with mpmath.workdps(DIGITS):
-            if sign != "≈":
-                yield Judged(line, relation, compared(a, sign, b))
-                continue
-            yield Judged(line, relation, _nearly(a, b, i + 1, made, signs, rounding))
+            try:
+                true = _nearly(a, b, i + 1, made, signs, rounding) if sign == "≈" else compared(a, sign, b)
+            except NotRead:  # sides of different shapes
+                true = False
+            yield Judged(line, relation, true)
 
 
 def _nearly(a: Value, b: Value, at: int, made: list[Member], signs: list[str], rounding: Rounding) -> bool:

@@ -256,9 +256,35 @@ def test_every_symbolic_equality_holds(name: str) -> None:
     assert false_equalities(found.trace.graph, found.document) == []
 
 
+def page_of(text: str) -> str:
+    return graphdsl.solve(text).text()
+
+
+def test_what_is_shared_is_said_where_there_are_gradients() -> None:
+    head = "input X = [1, 2; 3, 4]\nparam U = [1, 2; 0, 1], V = [2, 1; 1, 0]\nA = X @ U\nB = X @ V\n"
+    assert "one parameter" not in page_of(head) and "each used" not in page_of(head)
+    assert "U and V are each used in several entries of an array" in page_of(head + "f = sum(A*B)\ngradient f\n")
+
+
+def test_functions_on_arrays_are_explained_in_a_box() -> None:
+    page = page_of("input X = [1, 2; 3, 4]\nA = softmax(X, by = row)\nP = max_pool(X, size = 2)\n")
+    assert "softmax(v) = e^v/(∑ e^v)" in page and "row, column  as a subscript" in page
+    assert "maxpool(X)  the largest entry of each window" in page
+
+
+def test_a_gradient_below_a_softmax_has_its_reason() -> None:
+    page = page_of("input z = [1, 2, 3]\np = softmax(z)\nf = sum(p*p)\ngradient f\n")
+    assert "∂pᵢ/∂zᵢ = pᵢ · (1 − pᵢ), ∂pᵢ/∂zⱼ = −pᵢpⱼ for the others" in " ".join(page.split())
+
+
+def test_a_name_e_is_told_from_the_number() -> None:
+    page = page_of("input z = [0.5, 1]\ne = exp(z)\nh = sigmoid(z)\nf = sum(e*h)\ngradient f\n")
+    assert "e = exp(z)  = exp([0.5, 1])" in page and "e^" not in page
+
+
 def test_no_digit_of_an_array_can_change_unseen() -> None:
     written = solved("attention", "matrix").text()
-    results = list(re.finditer(r"≈ \[([\d., ;\n−]+)\]\s+\(\d×\d\)", written))
+    results = list(re.finditer(r"≈ \[([\d., ;\n−]+)\](?=\n  \S|\n\n)", written))
     assert len(results) > 10
     for result in results[::3]:
         for digit in re.finditer(r"\d", result[1]):

@@ -44,6 +44,27 @@ TRUE = """
   y = max([1, 5; 2, 3]) − ‖[3, 4]‖ = 0
   y = [[1, 2; 3, 4], [5, 6; 7, 8]] ⊙ [[1, 1; 2, 1], [1, 1; 1, 2]] = [[1, 2; 6, 4], [5, 6; 7, 16]]
   y = [1 · 2; 3 + 1] + [1, 1] = [3, 5]
+  p = softmax([0, 0]) = [0.5, 0.5]
+  P = softmax_row([1, 2; 3, 3]) ≈ [0.2689, 0.7311; 0.5, 0.5]
+  P = softmax_column([1, 2; 1, 3]) ≈ [0.5, 0.2689; 0.5, 0.7311]
+  p = softmax([1, 2], base 2) ≈ [0.3333, 0.6667]
+  s = ∑_row [1, 2; 3, 4] = [3, 7]
+  s = ∑ [1, 2; 3, 4] + ‖[3, 4]‖ = 15
+  n = ‖[3, 4; 6, 8]‖_row = [5, 10]
+  m = mean([1, 2, 6]) + var([1, 3]) + std([1, 3]) = 5
+  m = max_row([1, 2; 4, 3]) − min([7, 5]) = [−3, −1]
+  l = logsumexp([0, 0]) ≈ 0.6931
+  C = conv2d([1, 2, 3; 4, 5, 6; 7, 8, 9], [1, 0; 0, 1]) = [6, 8; 12, 14]
+  C = conv2d([1, 2; 3, 4], [1, 2; 3, 4], padding 1, stride 2) = [4, 6; 6, 4]
+  c = conv1d([1, 2, 3], [1, −1], flipped) = [1, 1]
+  G = convtranspose2d([1, 2; 3, 4], [1, 0; 0, 1]) = [1, 2, 0; 3, 5, 2; 0, 3, 4]
+  k = convfilters1d([1, 2], [2, 1, 3]) = [4, 7]
+  M = maxpool([1, 3, 2, 4; 5, 6, 1, 2; 7, 2, 3, 0; 1, 0, 4, 8], size 2) = [6, 4; 7, 8]
+  A = avgpool([1, 3; 5, 7], size 2) = [4]
+  U = unpool([[1], [2]], [[1, 4; 3, 2], [2, 6; 7, 2]], size 2) = [[0, 1; 0, 0], [0, 0; 2, 0]]
+  U = place₂([5, 6], in 2×2) = [0, 0; 5, 6]
+  v = vec([1, 2; 3, 4]) = [1, 2, 3, 4]
+  R = reshape_{2×1}([1, 2]) + fill_row([1, 2]) ⊙ [3; 4] = [4; 10]
   2 < 3
   3 ≥ 3
   1 ≠ 2
@@ -76,6 +97,13 @@ FALSE = """
   y = 1/(1 + e^(−0.3775)) ≈ 0.59328
   g = 0.00000004 · 1.09614 ≈ 4.384 · 10⁻⁸
   y = 1/4 · 2 = 0.125
+  p = softmax([0, 0]) = [0.5, 0.6]
+  P = softmax_row([1, 2; 3, 3]) ≈ [0.2689, 0.7312; 0.5, 0.5]
+  P = softmax_column([1, 2; 3, 3]) ≈ [0.2689, 0.7311; 0.5, 0.5]
+  C = conv2d([1, 2; 3, 4], [1, 2; 3, 4], padding 1) = [4, 6; 6, 4]
+  c = conv1d([1, 2, 3], [1, −1]) = [1, 1]
+  M = maxpool([1, 3, 2, 4; 5, 6, 1, 2; 7, 2, 3, 0; 1, 0, 4, 8], size 3) = [6, 4; 7, 8]
+  U = place₁([5, 6], in 2×2) = [0, 0; 5, 6]
   1.5 ≤ 0
   y = tanh([0, 2; 1, 0])₂₂ + [1, 2, 3]₃ = 2
   y = max([1, 5; 2, 3]) − ‖[3, 4]‖ = 1
@@ -172,3 +200,12 @@ def test_a_sum_that_breaks_before_a_bracket() -> None:
     text = "  E = (2 −\n      (−3))/2\n    = 2.5\n      (as found above)\n"
     assert false_lines(text) == []
     assert count(text) == 1
+
+
+def test_a_function_is_read_as_the_page_defines_it() -> None:
+    given = "│ Given\n│ function  prelu(x, a) = max(0, x) + a · min(0, x)\n│ activation  f(z, slope 0.1) = { z, z > 0; 0.1z, z ≤ 0 }\n\n"
+    true = "  y = prelu(−2, 0.25) = −0.5\n\n  y = f([1, −2], slope 0.1) = [1, −0.2]\n"
+    assert false_lines(given + true) == []
+    assert count(given + true) == 2
+    assert count(true) == 0
+    assert len(false_lines(given + true.replace("−0.5", "0.5").replace("[1, −0.2]", "[1, 2]"))) == 2

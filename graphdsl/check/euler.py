@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import lru_cache
 
 from graphdsl import ops
-from graphdsl.expr import Call, Expr, Symbol, rewrite
+from graphdsl.expr import Attribute, Call, Expr, Operation, Symbol, rewrite, walk
 from graphdsl.model import Node
 
 
@@ -18,4 +19,18 @@ def told_from_e(nodes: tuple[Node, ...], names: Iterable[Symbol]) -> tuple[Node,
 
 
 def _called(node: Expr) -> Expr:
-    return replace(node, operation=ops.EXP_CALLED) if isinstance(node, Call) and node.operation is ops.EXP else node
+    return replace(node, operation=_row(node.operation, node.attributes)) if isinstance(node, Call) else node
+
+
+@lru_cache(maxsize=256)
+def _row(row: Operation, attributes: tuple[tuple[str, Attribute], ...]) -> Operation:
+    """exp for e^x, and an activation with a definition that says exp."""
+    if row is ops.EXP:
+        return ops.EXP_CALLED
+    formula = row.formula
+    if formula is None or not row.elementwise or row.arity != (1, 1):
+        return row
+    defined = formula((Symbol("%z"),), dict(attributes))
+    if all(not isinstance(n, Call) or n.operation is not ops.EXP for n in walk(defined)):
+        return row
+    return replace(row, formula=lambda args, given: rewrite(formula(args, given), _called))

@@ -62,7 +62,7 @@ def _operations(formulas: Iterable[Expr]) -> list[Operation]:
 
 def functions(formulas: Sequence[Expr], phrases: Phrases) -> Note | None:
     """What the functions on arrays are: by a formula, or in words."""
-    items = (*_definitions(formulas), *_meanings(formulas, phrases))
+    items = (*_definitions(formulas), *_lanes(formulas, phrases), *_meanings(formulas, phrases))
     return Note("remark", phrases.say("functions"), items) if items else None
 
 
@@ -83,13 +83,24 @@ def _definitions(formulas: Sequence[Expr]) -> Iterator[Item]:
             yield Item((), (Math(rewrite(equals(_of_vector(row), DEFINITIONS[row]), written)),))
 
 
+def _lanes(formulas: Sequence[Expr], phrases: Phrases) -> Iterator[Item]:
+    """That a function may be of each row or column."""
+    calls = (node for formula in formulas for node in walk(formula) if isinstance(node, Call))
+    if any(dict(call.attributes).get("by") in ("row", "column") for call in calls):
+        yield _told("by_lanes", phrases)
+
+
+def _told(key: str, phrases: Phrases) -> Item:
+    term, _, words = phrases.words(key).partition(": ")
+    return Item((Text(term),), (Text(words),))
+
+
 def _meanings(formulas: Sequence[Expr], phrases: Phrases) -> Iterator[Item]:
     """What the rarer functions do, in words."""
     for row in _operations(formulas):
         key = f"means_{row.name}"
         if key in phrases.table:
-            term, _, words = phrases.words(key).partition(": ")
-            yield Item((Text(term),), (Text(words),))
+            yield _told(key, phrases)
 
 
 A, B, C, L = (Symbol(f"%{name}", ink=Ink(name)) for name in "ABCL")
@@ -113,7 +124,7 @@ def why(node: Node, phrases: Phrases) -> Inlines:
     """What leads from the gradient of a node to that of its argument, where that is more than a product."""
     if not isinstance(node.formula, Call):
         return ()
-    reason = REASONS.get(node.formula.operation)
+    reason = REASONS.get(node.formula.operation.name)
     return () if reason is None else reason(node, node.formula, phrases)
 
 
@@ -142,8 +153,8 @@ def _said(left: Expr, right: Expr) -> Inlines:
     return (Math(left), Text(" = "), Math(right))
 
 
-REASONS: Mapping[Operation, Why] = {
-    ops.SOFTMAX: _of_softmax,
-    ops.SIGMOID: lambda node, call, phrases: phrases.say("why_sigmoid"),
-    ops.TANH: lambda node, call, phrases: phrases.say("why_tanh"),
+REASONS: Mapping[str, Why] = {
+    ops.SOFTMAX.name: _of_softmax,
+    ops.SIGMOID.name: lambda node, call, phrases: phrases.say("why_sigmoid"),
+    ops.TANH.name: lambda node, call, phrases: phrases.say("why_tanh"),
 }
