@@ -1,6 +1,6 @@
-"""The tables of functions and losses in docs/reference.md, written anew from the program's own tables.
+"""The tables of functions, losses and library modules in docs/reference.md, written anew from the program's own tables.
 
-Run it after a row was added: `python tools/reference.py`. A test holds the reference to what it writes.
+Run it after a row or a module was added: `python tools/reference.py`. A test holds the reference to what it writes.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from graphdsl import losses, ops
 from graphdsl.expr import Call, Expr, Operation, Symbol
 from graphdsl.losses import ALLOWED, Loss
 from graphdsl.ops import ALIASES
+from graphdsl.uses import library
 from graphdsl.write import text
 
 REFERENCE = Path(__file__).parent.parent / "docs" / "reference.md"
@@ -63,6 +64,19 @@ def _loss(loss: Loss) -> tuple[str, ...]:
     return (", ".join(names), _formula(losses.example(loss)), loss.over, ALLOWED[loss.takes][0], loss.source)
 
 
+def library_table() -> str:
+    """A line for each module of the library: its head and its parameters as they are written there, and what its comment says."""
+    return _table(("module", "parameters", "is"), [_module(source) for _, source in sorted(library().items())])
+
+
+def _module(source: str) -> tuple[str, str, str]:
+    lines = [line.strip() for line in source.splitlines()]
+    said = [line.removeprefix("# ") for line in lines if line.startswith("#")]
+    head = next(line for line in lines if line.startswith("module "))
+    parameters = [f"`{line.removeprefix('param ')}`" for line in lines if line.startswith("param ")]
+    return (f"`{head.removeprefix('module ').removesuffix(' {')}`", ", ".join(parameters), " ".join(said))
+
+
 def _formula(expr: Expr) -> str:
     return text.formula(expr)
 
@@ -74,7 +88,7 @@ def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
 
 def rewritten(page: str) -> str:
     """The page with its tables as they are now."""
-    for name, table in (("functions", functions()), ("losses", losses_table())):
+    for name, table in (("functions", functions()), ("losses", losses_table()), ("library", library_table())):
         page = re.sub(
             rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", lambda m, t=table: f"{m[1]}{t}\n{m[2]}", page, flags=re.S
         )
