@@ -120,14 +120,20 @@ def bias_id(unit: str) -> str:
 
 
 def placed(diagram: Diagram) -> Diagram:
-    """A planned network with every position; where labels find no room, it has none."""
+    """A planned network with every position; where labels find no room, it has none.
+
+    Where links cannot be led past the boxes in columns, it is left to Graphviz to place them.
+    """
     labels = sum(arrow.label is not None for arrow in diagram.arrows)
     for attempt in range(_ATTEMPTS if labels <= _FEW_LABELS else _STRICT_ATTEMPTS):
         drawing = _Drawing(diagram, attempt)
+        if drawing.blocked:
+            break
         if drawing.clear:
             return drawing.diagram()
-    bare = tuple(replace(arrow, label=None, gradient=None) for arrow in diagram.arrows)
-    return _Drawing(replace(diagram, arrows=bare), 0).diagram()
+    bare = replace(diagram, arrows=tuple(replace(arrow, label=None, gradient=None) for arrow in diagram.arrows))
+    drawing = _Drawing(bare, 0)
+    return diagram if drawing.blocked else drawing.diagram()
 
 
 def finished(diagram: Diagram, digits: Callable[[Number], Number]) -> Diagram:
@@ -204,7 +210,6 @@ class _Drawing:
         self.biases = {arrow.target: box for arrow, box in _biases(diagram)}
         hanging = {box.id for box in self.biases.values()}
         self.links = [arrow for arrow in diagram.arrows if arrow.source not in hanging]
-        self.strict = attempt < _STRICT_ATTEMPTS
         self.wider, self.taller = 1 + 0.08 * attempt, 1 + 0.1 * attempt
         self.column = {box.id: i for i, boxes in enumerate(self.columns) for box in boxes}
         self.row = {b.id: (len(boxes) - 1) / 2 - i for boxes in self.columns for i, b in enumerate(boxes)}
@@ -278,6 +283,7 @@ class _Drawing:
         for i, link in enumerate(self.links):
             together[link.source, link.target].append(i)
         self.bends = [0.0] * len(self.links)
+        self.blocked = False
         for (source, target), places in together.items():
             base = self._clear_bend(source, target)
             for position, place in enumerate(places):
@@ -293,15 +299,16 @@ class _Drawing:
         return clipped(self._way(source, target, bend), self.shapes[source], self.shapes[target])
 
     def _clear_bend(self, source: str, target: str) -> float:
-        """The bend at which a way over several columns passes by every box, and rather around the other links."""
-        if abs(self.column[source] - self.column[target]) == 1:
-            return 0.0
+        """The bend at which a way passes by every box, and, over several columns, rather around the other links."""
+        near = abs(self.column[source] - self.column[target]) == 1
         ends = (self.shapes[source], self.shapes[target])
-        others = [tile.grown(4.0) for shape in self._obstacles if shape not in ends for tile in shape.tiles]
+        others = [
+            tile.grown(0.5 if near else 4.0) for shape in self._obstacles if shape not in ends for tile in shape.tiles
+        ]
         lines = [
             line
             for link, bend in zip(self.links, self.bends, strict=True)
-            if not {link.source, link.target} & {source, target}
+            if not near and not {link.source, link.target} & {source, target}
             for line in self._way(link.source, link.target, bend).segments()
         ]
         best, least = 0.0, math.inf
@@ -312,6 +319,7 @@ class _Drawing:
             if not any(cut_by(*piece, rect) for piece in way for rect in others):
                 crossed = sum(any(_cross(piece, line) for piece in way) for line in lines)
                 best, least = min((best, least), (bend, abs(bend) + _CROSSING_COST * crossed), key=lambda way: way[1])
+        self.blocked = self.blocked or least == math.inf
         return best
 
     # Where the labels stand
@@ -350,8 +358,7 @@ class _Drawing:
         roomy = rect.grown(2.0, _air_about(self.links[place]) - _LABEL_AIR + 1.0)
         faults = sum(roomy.meets(other) for other in self._labels)
         faults += sum(rect.grown(3.0, 1.5).meets(shape.rect) for shape in self._obstacles)
-        if self.strict:
-            faults += sum(_runs_into(trace, rect.grown(0.6)) for i, trace in enumerate(self.traces) if i != place)
+        faults += sum(_runs_into(trace, rect.grown(0.6)) for i, trace in enumerate(self.traces) if i != place)
         return faults
 
     def diagram(self) -> Diagram:

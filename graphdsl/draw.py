@@ -309,22 +309,23 @@ def _attributed(diagram: Diagram, scene: _Scene | None, lettered: bool) -> netwo
     )
     names = _dot_names(diagram)
     wires = _wires(diagram)
+    biases = {box.id for box in diagram.boxes if box.kind == "bias"}
     for i, box in enumerate(diagram.boxes):
         shape = scene.shapes[i] if scene else shape_of(box, (0.0, 0.0))
         graph.add_node(names[box.id], **_node_attributes(i + 1, box, shape, scene is not None, lettered))
     for i, arrow in enumerate(diagram.arrows):
         attributes = _edge_attributes(i + 1, arrow, scene.edges[i] if scene else None, lettered)
-        attributes |= _joints(arrow, wires, scene is None)
+        attributes |= _joints(arrow, wires, biases, scene is None)
         graph.add_edge(names[arrow.source], names[arrow.target], key=i, **attributes)
     return graph
 
 
-def _joints(arrow: Arrow, wires: set[str], unplaced: bool) -> dict[str, str]:
-    """A line runs straight into a wire, without a head, and leaves it at its end."""
+def _joints(arrow: Arrow, wires: set[str], biases: set[str], unplaced: bool) -> dict[str, str]:
+    """A line runs straight into a wire, without a head, and leaves it, or a bias, at its end."""
     found = {"arrowhead": "none"} if arrow.target in wires else {}
     if unplaced and arrow.target in wires:
         found |= {"headport": "w", "weight": "50"}
-    if unplaced and arrow.source in wires:
+    if unplaced and arrow.source in wires | biases:
         found |= {"tailport": "e"}
     return found
 
