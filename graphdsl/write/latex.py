@@ -28,7 +28,7 @@ from graphdsl.document import (
 )
 from graphdsl.expr import Expr, Product, Relation, Sum
 from graphdsl.write import text
-from graphdsl.write.formula import PRODUCT
+from graphdsl.write.formula import signed
 from graphdsl.write.layout import decimals, fill, folded, low
 from graphdsl.write.tex_formula import DISPLAY, INLINE, SLASHED_DISPLAY, TexPrinter, sign_of
 from graphdsl.write.tex_letters import escaped, label
@@ -456,14 +456,17 @@ def _pieces(member: Member, printer: TexPrinter, room: float) -> Iterator[Cell]:
 def _has_dots(term: Expr, printer: TexPrinter) -> bool:
     if len(list(printer.links(term))) > 1:
         return False
-    return isinstance(term, Product) and not printer.juxtaposes(term.factors)
+    _, magnitude = signed(term)
+    return isinstance(magnitude, Product) and not printer.juxtaposes(magnitude.factors)
 
 
 def _factors(term: Expr, printer: TexPrinter, printed: str) -> Iterator[str]:
-    """The factors of a product, each after the first behind its dot."""
-    assert isinstance(term, Product)
-    later = [printer.within(factor, PRODUCT) for factor in term.factors[1:]]
+    """The factors of a product, each after the first behind its dot; a minus sign belongs to the first."""
+    _, magnitude = signed(term)
+    assert isinstance(magnitude, Product)
+    later = printer.dotted(magnitude.factors)[1:]
     tail = "".join(printer.dot + factor for factor in later)
+    assert printed.endswith(tail), "nothing is printed twice"
     yield printed.removesuffix(tail)
     yield from (printer.dot.strip() + " " + factor for factor in later)
 
