@@ -26,7 +26,7 @@ from graphdsl.document import (
     Table,
     Text,
 )
-from graphdsl.expr import Expr, Product, Relation, Sum
+from graphdsl.expr import Expr, Number, Product, Relation, Sum
 from graphdsl.write import text
 from graphdsl.write.formula import signed
 from graphdsl.write.layout import decimals, fill, folded, low
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 LONG_TABLE = 10
 """From so many rows on a narrow table stands in parts beside each other."""
 
-TALLEST_TABLE = 44
+TALLEST_TABLE = 43
 """A table of more rows goes on below, with its head again."""
 
 _LEAST_PART = 5
@@ -497,6 +497,8 @@ def _stretch(expr: Expr) -> float:
             return max(map(_stretch, expr.members))
         case Sum():
             return max(map(_stretch, expr.terms))
+        case Product((Number(), Sum() as total)) if r"\left" not in INLINE.formula(total):
+            return _stretch(total) + 1  # TeX breaks within brackets that do not grow
         case Product() if not INLINE.juxtaposes(expr.factors):
             return max(map(_stretch, expr.factors))
         case _:
