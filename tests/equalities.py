@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Callable, Iterator
 from decimal import Decimal, localcontext
@@ -31,6 +32,12 @@ def derived(blocks: tuple[Block, ...]) -> Iterator[Relation]:
                 yield from (line.chain for line in block.lines)
             case Paragraph() | Note() | Table() | Figure():
                 pass
+
+
+def numeric_relations(chain: Relation) -> int:
+    """How many relations of a chain have numerals on both sides: names, and gaps in large arrays, are no numerals."""
+    sides = [not has_names(member) for member in chain.members]
+    return sum(a and b for a, b in itertools.pairwise(sides))
 
 
 def spoken(blocks: tuple[Block, ...]) -> Iterator[Relation]:

@@ -130,7 +130,7 @@ OF_ALL = {"logsumexp"}
 
 _SELU = tuple(map(Fraction, ("1.0507009873554804934193349852946", "1.6732632423543772848170429916717")))
 _CUBIC = Fraction("0.044715")
-_SET_BELOW = re.compile(r"(log|softmax|huber)(?:([₀-₉]+)|_\{([0-9.]+)\})")
+_SET_BELOW = re.compile(r"(log|softmax|huber)(?:([₀-₉]+)|_\{?([0-9.]+)\}?)")
 _LOWERED = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
 import pytest
-from equalities import derived, false_equalities, spoken, symbolic_pairs
+from equalities import derived, false_equalities, numeric_relations, spoken, symbolic_pairs
 from random_specs import cases
 from reading import count, false_lines
 
@@ -17,7 +16,7 @@ from graphdsl.check import check
 from graphdsl.diagnostics import Source, SpecError
 from graphdsl.document import Document
 from graphdsl.explain import explain
-from graphdsl.expr import Relation, has_names
+from graphdsl.expr import has_names
 from graphdsl.figures import figures
 from graphdsl.graph import build
 from graphdsl.model import Model
@@ -58,12 +57,6 @@ def name(path: Path) -> str:
 
 def test_there_is_a_gallery() -> None:
     assert len(SPECS) > 30
-
-
-def numeric_relations(chain: Relation) -> int:
-    """How many relations of a chain have numerals on both sides: names, and gaps in large arrays, are no numerals."""
-    sides = [not has_names(member) for member in chain.members]
-    return sum(a and b for a, b in itertools.pairwise(sides))
 
 
 @pytest.mark.parametrize("carry", get_args(Carry))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 _SIGNS = {
     r"\approx": "≈", r"\le": "≤", r"\ge": "≥", r"\ne": "≠", r"\cdot": "·", r"\partial": "∂", r"\odot": "⊙",
-    r"\sigma": "σ", r"\eta": "η", r"\theta": "θ", r"\infty": "∞", r"\top": "ᵀ", r"\sum": "∑", r"\to": "→",
+    r"\sigma": "σ", r"\eta": "η", r"\theta": "θ", r"\pi": "π", r"\infty": "∞", r"\top": "ᵀ", r"\sum": "∑", r"\to": "→",
     r"\vdots": "⋮", r"\cdots": "⋯", r"\Delta": "Δ", r"\varepsilon": "ε", r"\alpha": "α", r"\delta": "δ",
     r"\times": "×", r"\lVert": "‖", r"\rVert": "‖", r"\lvert": "|", r"\rvert": "|", r"\_": "_", r"\{": "{", r"\}": "}",
 }  # fmt: skip
@@ -146,6 +146,7 @@ def formula(source: str) -> str:
 
 def words(source: str) -> str:
     """Running text with its formulas, a sentence on a line."""
+    source = re.sub(r"\\emph\{([a-z ]+)\}\\enspace", r"\1", source)
     parts = re.split(r"(?<!\\)\$", re.sub(r"\\[A-Za-z]+=\S*", "", source))
     read = [formula(part) if i % 2 else part for i, part in enumerate(parts)]
     return re.sub(r"(?<=[a-z0-9]\.) ", "\n\n", re.sub(r"\s+", " ", "".join(read)).strip())
@@ -187,7 +188,7 @@ def chains(derivation: str) -> Iterator[str]:
 def text(source: str) -> str:
     """A whole document, line by line, without its drawings and tables."""
     body = _APART.sub("", source.partition(r"\begin{document}")[2] or source)
-    body = re.sub(r"(?m)^%.*$", "", body)
+    body = re.sub(r"(?m)^%.*$|\\end\{minipage\}\}?(?:\\par\\medskip\})?|\\par\\smallskip\\hrule\\medskip\}", "", body)
     lines = [line for derivation in derivations(body) for line in chains(derivation)]
     around = _ALIGNED.sub("\n\n", body)
     lines += [words(paragraph) for paragraph in re.split(r"\n\s*\n|\\par\n", around)]

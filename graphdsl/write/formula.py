@@ -199,9 +199,13 @@ class Printer(ABC):
             first, *rest = product.factors
             lead = self.within(first, SLASHED if _is_numeral(first) else POWER)
             return Piece(self.beside.join([lead, *(self.within(f, POWER) for f in rest)]), JUXTAPOSED)
-        *before, last = product.factors
-        strength = BIG if _is_big(last) else PRODUCT
-        return Piece(self.dot.join([*(self.within(f, PRODUCT) for f in before), self.within(last, strength)]), strength)
+        strength = BIG if _is_big(product.factors[-1]) else PRODUCT
+        return Piece(self.dot.join(self.dotted(product.factors)), strength)
+
+    def dotted(self, factors: tuple[Expr, ...]) -> list[str]:
+        """Factors as they stand between dots: a sign of a sum needs no brackets in the last of them."""
+        *before, last = factors
+        return [*(self.within(f, PRODUCT) for f in before), self.within(last, BIG if _is_big(last) else PRODUCT)]
 
     def juxtaposes(self, factors: tuple[Expr, ...]) -> bool:
         """Whether a product needs no dots: a numeral before one bracket, or before names of one letter."""

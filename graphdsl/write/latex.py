@@ -26,9 +26,9 @@ from graphdsl.document import (
     Table,
     Text,
 )
-from graphdsl.expr import Expr, Product, Relation, Sum
+from graphdsl.expr import Expr, Number, Product, Relation, Sum
 from graphdsl.write import text
-from graphdsl.write.formula import PRODUCT
+from graphdsl.write.formula import signed
 from graphdsl.write.layout import decimals, fill, folded, low
 from graphdsl.write.tex_formula import DISPLAY, INLINE, SLASHED_DISPLAY, TexPrinter, sign_of
 from graphdsl.write.tex_letters import escaped, label
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 LONG_TABLE = 10
 """From so many rows on a narrow table stands in parts beside each other."""
 
-TALLEST_TABLE = 44
+TALLEST_TABLE = 43
 """A table of more rows goes on below, with its head again."""
 
 _LEAST_PART = 5
@@ -456,14 +456,17 @@ def _pieces(member: Member, printer: TexPrinter, room: float) -> Iterator[Cell]:
 def _has_dots(term: Expr, printer: TexPrinter) -> bool:
     if len(list(printer.links(term))) > 1:
         return False
-    return isinstance(term, Product) and not printer.juxtaposes(term.factors)
+    _, magnitude = signed(term)
+    return isinstance(magnitude, Product) and not printer.juxtaposes(magnitude.factors)
 
 
 def _factors(term: Expr, printer: TexPrinter, printed: str) -> Iterator[str]:
-    """The factors of a product, each after the first behind its dot."""
-    assert isinstance(term, Product)
-    later = [printer.within(factor, PRODUCT) for factor in term.factors[1:]]
+    """The factors of a product, each after the first behind its dot; a minus sign belongs to the first."""
+    _, magnitude = signed(term)
+    assert isinstance(magnitude, Product)
+    later = printer.dotted(magnitude.factors)[1:]
     tail = "".join(printer.dot + factor for factor in later)
+    assert printed.endswith(tail), "nothing is printed twice"
     yield printed.removesuffix(tail)
     yield from (printer.dot.strip() + " " + factor for factor in later)
 
@@ -494,6 +497,8 @@ def _stretch(expr: Expr) -> float:
             return max(map(_stretch, expr.members))
         case Sum():
             return max(map(_stretch, expr.terms))
+        case Product((Number(), Sum() as total)) if r"\left" not in INLINE.formula(total):
+            return _stretch(total) + 1  # TeX breaks within brackets that do not grow
         case Product() if not INLINE.juxtaposes(expr.factors):
             return max(map(_stretch, expr.factors))
         case _:

@@ -28,6 +28,10 @@ _MATRICES = {"bmatrix": (1.0, 1.0), "smallmatrix": (0.56, 0.72), "cases": (1.0, 
 """The room between columns, and the size of what stands in them."""
 
 
+_FENCE, _AROUND_MATRIX = 0.3, 0.5
+"""What a bracket that grows is wider than its sign: around a row, and around several."""
+
+
 @lru_cache(maxsize=8192)
 def width(source: str, mathematics: bool = False) -> float:
     """The width of a line in ems; `mathematics` if it stands between dollars already."""
@@ -40,6 +44,18 @@ class _Scale:
     def __init__(self, source: str):
         self.tokens = _TOKEN.findall(_IGNORED.sub("", source))
         self.at = 0
+        self.fences: list[float] = []
+
+    def _holds_matrix(self) -> bool:
+        """Whether something of several rows stands before the fence that closes the one just opened."""
+        depth = 1
+        for token in self.tokens[self.at :]:
+            depth += (token == r"\left") - (token == r"\right")
+            if not depth:
+                return False
+            if token == r"\begin":
+                return True
+        return False
 
     def peek(self) -> str:
         return self.tokens[self.at] if self.at < len(self.tokens) else ""
@@ -117,8 +133,12 @@ class _Scale:
                 return self.argument(True, True) + 0.95
             case "mathit" | "phantom" | "hphantom":
                 return self.argument(mathematics, True)
-            case "left" | "right":
-                return 0.13 if self.peek() == "." and self.take() else 0.3
+            case "left":
+                self.fences.append(_AROUND_MATRIX if self._holds_matrix() else _FENCE)
+                return 0.13 if self.peek() == "." and self.take() else self.fences[-1]
+            case "right":
+                fence = self.fences.pop() if self.fences else _FENCE
+                return 0.13 if self.peek() == "." and self.take() else fence
             case "begin":
                 return self.matrix()
             case "lvert" | "rvert":
