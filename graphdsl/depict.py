@@ -45,7 +45,7 @@ _LABEL_AIR = 3.5
 _PARALLEL = 12.0
 _CROSSING_COST = 30.0
 _ATTEMPTS = 9
-_STRICT_ATTEMPTS = 6
+_ATTEMPTS_WITH_MANY = 6
 _FEW_LABELS = 30
 
 Trace = tuple[tuple[Point, Point], ...]
@@ -125,7 +125,7 @@ def placed(diagram: Diagram) -> Diagram:
     Where links cannot be led past the boxes in columns, it is left to Graphviz to place them.
     """
     labels = sum(arrow.label is not None for arrow in diagram.arrows)
-    for attempt in range(_ATTEMPTS if labels <= _FEW_LABELS else _STRICT_ATTEMPTS):
+    for attempt in range(_ATTEMPTS if labels <= _FEW_LABELS else _ATTEMPTS_WITH_MANY):
         drawing = _Drawing(diagram, attempt)
         if drawing.blocked:
             break

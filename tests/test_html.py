@@ -88,6 +88,10 @@ def spoken(node: ET.Element) -> str:
             return f"√({''.join(parts)})"
         case "mtable", _ if node.get("class") == "cases":
             return "; ".join(parts) + "}"
+        case "mtable", _ if all(", " not in part for part in parts):
+            return ", ".join(parts)  # a column is the vector that it is
+        case "mtable", [row]:
+            return row + _LYING
         case "mtable", _:
             return "; ".join(parts)
         case "mtr", [value, condition] if value.endswith(", "):
@@ -96,6 +100,10 @@ def spoken(node: ET.Element) -> str:
             return ", ".join(part for part in parts if part)
         case _:
             return "".join(parts)
+
+
+_LYING = "\ue000"
+"""Behind a row that stands alone: the transpose of a vector."""
 
 
 def _sign(node: ET.Element) -> str:
@@ -110,7 +118,9 @@ def _sign(node: ET.Element) -> str:
 
 def _raised(above: str) -> str:
     """A mark on a name makes another name of it; anything else is an exponent."""
-    return "′" if re.fullmatch(r"[\s+⊤∗′]+|\(\d+\)", above) else f"^({above})"
+    if above.strip() == "⊤":
+        return "ᵀ"
+    return "′" if re.fullmatch(r"[\s+∗′]+|\(\d+\)", above) else f"^({above})"
 
 
 def line_of(element: ET.Element) -> str:
@@ -134,7 +144,7 @@ def lines(page: ET.Element) -> Iterator[str]:
 
 
 def _one_space(line: str) -> str:
-    return " ".join(line.replace("\u2062", "").split())
+    return " ".join(re.sub(rf"{_LYING}\s*\]", "]ᵀ", line).replace("\u2062", "").split())
 
 
 def as_text(page: ET.Element) -> str:
