@@ -250,7 +250,7 @@ def test_a_value_used_twice_has_two_wires() -> None:
 def test_gates_agree_with_the_trace(spec: str) -> None:
     """The single operations, run on their own, give the named values and gradients of the trace."""
     found = solved(spec)
-    if found.model.carry == "displayed":
+    if found.model.carry == "displayed" or found.model.overrides:
         return
     graph, sample = found.trace.graph, found.trace.rounds[0].samples[0]
     circuit = elementary_circuit(graph)

@@ -303,7 +303,7 @@ def _member(sign: str, member: Expr, room: int) -> Iterator[str]:
 
 
 def _factors(row: str, room: int) -> list[str]:
-    """A row of a formula in as many as it needs: broken before its dots, or, where that is not enough, at any space.
+    """A row of a formula in as many as it needs: broken before its dots, or, where that is not enough, at any space and between array and array.
 
     An array that fits into a row stays in one; a larger one has a row for each of its own.
     """
@@ -315,7 +315,8 @@ def _factors(row: str, room: int) -> list[str]:
     pieces = re.findall(r"(?:[+−⊙∗·∑] )*[^ ]+", _bound_arrays(row))
     if max(map(width, pieces)) <= room:
         return _rows(pieces, room)
-    return list(_stacks(pieces, room))
+    quotients = [part for piece in pieces for part in re.split(r"(?<=\])(?=/\[)", piece)]
+    return list(_stacks(quotients, room))
 
 
 def _stacks(pieces: Sequence[str], room: int) -> Iterator[str]:
