@@ -14,6 +14,7 @@ from documents import EMPTY, d, line, n, operation, s, seed, words
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from reading import count, false_lines
+from tex_reading import formula
 
 import graphdsl
 from graphdsl.diagram import Diagram
@@ -80,126 +81,11 @@ def page(*blocks: Block, title: str = "", subtitle: Inlines = (), colophon: Inli
     return Document(title, subtitle, blocks, colophon)
 
 
-# TeX of our pages -> the text that the reading checker reads.
-
-_WORDS = {
-    "cdot": "·", "approx": "≈", "le": "≤", "ge": "≥", "ne": "≠", "partial": "∂", "eta": "η", "sigma": "σ", "theta": "θ",
-    "alpha": "α", "beta": "β", "vert": "|", "lvert": "|", "rvert": "|", "quad": "   ", "left": "", "right": "",
-    "max": "max", "min": "min", "ln": "ln", "sin": "sin", "cos": "cos", "tanh": "tanh", "exp": "exp", "top": "ᵀ",
-    "Delta": "Δ", "Sigma": "Σ", "sum": "Σ", "odot": "⊙", "lambda": "λ", "mu": "μ", "delta": "δ", "gamma": "γ", "phi": "φ", "varphi": "φ",
-    "omega": "ω", "varepsilon": "ε", "tau": "τ", "kappa": "κ", "rho": "ρ", "psi": "ψ", "times": "×",
-}  # fmt: skip
-_FENCED = {"cases": "{{ {} }}", "smallmatrix": " {} ", "bmatrix": "[{}]", "aligned": "{}"}
-_RAISED = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
-
-
-class Tex:
-    """Reads the TeX of a formula: groups, fractions, marks, the few environments that we use; anything else is an error."""
-
-    def __init__(self, source: str):
-        self.source = source
-        self.at = 0
-        self.within = ""
-
-    def plain(self, until: str = "") -> str:
-        found = ""
-        while self.at < len(self.source):
-            if until and self.source.startswith(until, self.at):
-                self.at += len(until)
-                return found
-            found += self.piece(found)
-        assert not until, f"{until} is missing in {self.source}"
-        return found
-
-    def piece(self, before: str) -> str:
-        c = self.source[self.at]
-        self.at += 1
-        match c:
-            case "{":
-                return self.plain("}")
-            case "^":
-                mark = self.argument()
-                if before.endswith("10") and re.fullmatch(r"-?\d+", mark):
-                    return mark.translate(_RAISED)
-                return f"⁽{mark}⁾" if re.fullmatch(r"\(\d+\)|\+", mark) else f"^({mark.replace('-', '−')})"
-            case "_":
-                return "_" + re.sub(r"[^\w|]", "", self.argument())
-            case "'":
-                return "′"
-            case "-":
-                return "−"
-            case "&":
-                return ", " if self.within == "cases" else " "
-            case "\\":
-                return self.command()
-            case _:
-                assert c not in "}$`%#~", f"{c!r} in {self.source}"
-                return c
-
-    def argument(self) -> str:
-        if self.source[self.at] == "{":
-            self.at += 1
-            return self.plain("}")
-        if self.source[self.at] == "\\":
-            self.at += 1
-            return self.command()
-        self.at += 1
-        return self.source[self.at - 1]
-
-    def command(self) -> str:
-        match = re.compile(r"[A-Za-z]+|.", re.DOTALL).match(self.source, self.at)
-        assert match is not None
-        self.at = match.end()
-        match match[0]:
-            case "frac" | "tfrac" as which:
-                above, below = self.argument(), self.argument()
-                return f"{above}/{below}" if which == "tfrac" or "∂" in above else f"({above})/({below})"
-            case "sqrt":
-                return f"√({self.argument()})"
-            case "mathrm" | "mathit":
-                return self.argument()
-            case "text":
-                return self.raw()
-            case "begin":
-                return self.environment(self.raw())
-            case "\\":
-                return "; "
-            case "{" | "}" | "#" | "%" | "&" | "_" | "$" as sign:
-                return str(sign)
-            case "hat" | "bar" | "tilde" | "dot" | "widehat" | "overline" | "widetilde":
-                return self.argument()
-            case "left" | "right" if self.source[self.at] == ".":
-                self.at += 1
-                return ""
-            case name:
-                assert name in _WORDS, f"\\{name} in {self.source}"
-                self.at += self.source[self.at : self.at + 1] == " " and name not in (
-                    "cdot",
-                    "approx",
-                    "le",
-                    "ge",
-                    "ne",
-                )
-                return _WORDS[name]
-
-    def raw(self) -> str:
-        """A group as it stands: words, which hold no sign of TeX."""
-        end = self.source.index("}", self.at)
-        found = self.source[self.at + 1 : end]
-        assert self.source[self.at] == "{"
-        assert not re.search(r"[\\{$#%&~^_`]", found)
-        self.at = end + 1
-        return found
-
-    def environment(self, name: str) -> str:
-        outer, self.within = self.within, name
-        inside = self.plain(rf"\end{{{name}}}")
-        self.within = outer
-        return _FENCED[name].format(inside.strip())
+# Formulas of our pages -> the text that the reading checker reads.
 
 
 def chains(aligned: str) -> Iterator[str]:
-    """The chains of a display: a row that begins with & goes on."""
+    """The chains of a display: a row that begins with & goes on; a reason is a line of its own."""
     body = aligned.strip().removeprefix(r"\begin{aligned}").removesuffix(r"\end{aligned}")
     rows = [row.strip().removesuffix("\\\\").strip() for row in body.strip().split("\n")]
     joined: list[str] = []
@@ -210,7 +96,10 @@ def chains(aligned: str) -> Iterator[str]:
         else:
             joined[-1] += " " + rest.strip().removeprefix(r"\quad {}").strip()
     for row in joined:
-        yield re.sub(r"(?<=\S) {1,2}(?=\S)", " ", Tex(row).plain())
+        chain, _, reason = row.partition(r"\quad (")
+        yield formula(chain)
+        if reason:
+            yield formula(reason.removesuffix(")"))
 
 
 def as_text(page_: str) -> str:
@@ -221,8 +110,9 @@ def as_text(page_: str) -> str:
             parts.append("\n" + "\n".join(f"  {row}\n" for row in chains(block)))
         else:
             kept = "\n".join(row for row in block.split("\n") if not row.startswith("| "))
-            formulas = re.sub(r"\$`(.*?)`\$|(?<!\\)\$(.*?)(?<!\\)\$", lambda m: Tex(m[1] or m[2]).plain(), kept)
-            parts.append(re.sub(r"(?m)^> ?", "", formulas).replace("- ", "\n\n"))
+            formulas = re.sub(r"\$`(.*?)`\$|(?<!\\)\$(.*?)(?<!\\)\$", lambda m: formula(m[1] or m[2]), kept)
+            items = re.sub(r"(?m)^> ?", "", formulas).replace("- ", "\n\n")
+            parts.append(re.sub(r"(?m)^(activation|function): ", r"\1 ", items))
     return "".join(parts)
 
 
@@ -269,9 +159,9 @@ def flat(blocks: tuple[Block, ...]) -> Iterator[Block]:
 @pytest.mark.parametrize("path", GALLERY, ids=lambda path: path.stem)
 def test_no_formula_is_touched(path: Path) -> None:
     """A letter, a digit or a dash beside its dollars would make a formula words."""
-    for dialect, formula in (("github", r"\$`.*?`\$"), ("quarto", r"(?<![\\$])\$[^$\n]+\$")):
+    for dialect, form in (("github", r"\$`.*?`\$"), ("quarto", r"(?<![\\$])\$[^$\n]+\$")):
         page_ = written(solved(path).document, "github" if dialect == "github" else "quarto")
-        for match in re.finditer(formula, page_):
+        for match in re.finditer(form, page_):
             around = page_[match.start() - 1 : match.start()] + page_[match.end() : match.end() + 1]
             assert not re.search(r"[\w$-]", around), page_[match.start() - 9 : match.end() + 9]
             assert not re.match(r"\$\s|.*\s\$$", match[0]), match[0]
@@ -289,7 +179,8 @@ def test_rows_of_displays_are_short(path: Path = SEED) -> None:
     for block in flat(solved(path).document.blocks):
         if isinstance(block, Derivation):
             for row in markdown._rows(block):
-                assert len(Tex(row.removesuffix("\\\\")).plain()) <= markdown.ROOM + 30
+                read = re.sub(r"\((∂[^()]*)\)/\((∂[^()]*)\)", r"\1/\2", formula(row.removesuffix("\\\\")))
+                assert len(read) <= markdown.ROOM + 30
 
 
 def test_the_same_document_gives_the_same_bytes() -> None:
@@ -472,17 +363,17 @@ def test_names_stay_names(payload: str, dialect: Dialect) -> None:
     assert [t.content.strip() for t in html] == ["<!-- Written by graphdsl. -->"]
     assert not kinds(found) & {"link_open", "image", "em_open"}
     assert sum(t.type == "tr_open" for t in tokens(found)) == 2
-    for formula in re.findall(r"\$`(.*?)`\$", found):
-        balanced(formula)
+    for code in re.findall(r"\$`(.*?)`\$", found):
+        balanced(code)
     assert re.search(r"(?<!\\)[%#~]", re.sub(r"(?m)^#.*", "", found)) is None
 
 
-def balanced(formula: str) -> None:
+def balanced(code: str) -> None:
     depth = 0
-    for token in re.findall(r"\\.|[{}]", formula):
+    for token in re.findall(r"\\.|[{}]", code):
         depth += (token == "{") - (token == "}")
-        assert depth >= 0, formula
-    assert depth == 0, formula
+        assert depth >= 0, code
+    assert depth == 0, code
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,22 @@ from collections.abc import Iterator
 
 _SIGNS = {
     r"\approx": "≈", r"\le": "≤", r"\ge": "≥", r"\ne": "≠", r"\cdot": "·", r"\partial": "∂", r"\odot": "⊙",
-    r"\sigma": "σ", r"\eta": "η", r"\theta": "θ", r"\pi": "π", r"\infty": "∞", r"\top": "ᵀ", r"\sum": "∑", r"\to": "→",
+    r"\sigma": "σ", r"\eta": "η", r"\theta": "θ", r"\infty": "∞", r"\top": "ᵀ", r"\sum": "∑", r"\to": "→",
     r"\vdots": "⋮", r"\cdots": "⋯", r"\Delta": "Δ", r"\varepsilon": "ε", r"\alpha": "α", r"\delta": "δ",
-    r"\times": "×", r"\lVert": "‖", r"\rVert": "‖", r"\lvert": "|", r"\rvert": "|", r"\_": "_", r"\{": "{", r"\}": "}",
+    r"\times": "×", r"\lVert": "‖", r"\rVert": "‖", r"\lvert": "|", r"\rvert": "|", r"\vert": "|", r"\pi": "π",
+    r"\lambda": "λ", r"\mu": "μ", r"\beta": "β", r"\gamma": "γ", r"\rho": "ρ", r"\tau": "τ", r"\phi": "φ", r"\varphi": "φ",
+    r"\omega": "ω", r"\kappa": "κ", r"\psi": "ψ", r"\Sigma": "Σ", r"\ast": "∗",
+    r"\_": "_", r"\{": "{", r"\}": "}",
 }  # fmt: skip
+_WORDS = frozenset(("max", "min", "ln", "log", "exp", "sin", "cos", "tan", "tanh", "sinh", "cosh"))
+"""Names that are commands; any other command is none of ours."""
+
+_PUT_ON = frozenset(
+    rf"\{name}" for name in ("operatorname", "mathit", "mathrm", "mathbin", "text", "textit", "hat", "bar", "tilde", "dot", "widehat",
+                             "overline", "widetilde")
+)  # fmt: skip
+"""Styles and accents, which leave a name what it is."""
+
 _SPACED = set("=≈<≤>≥≠·+⊙→")
 _OPENS = set("=≈<≤>≥≠·+−(,;[⟦{|⊙")
 _NOTHING = (r"\displaystyle", r"\footnotesize", r"\left", r"\right", r"\,", r"\;", r"\quad", r"\qquad", r"\!")
@@ -21,7 +33,7 @@ class _Math:
     """Reads mathematics once; every binary sign gets its spaces, everything else none."""
 
     def __init__(self, source: str):
-        self.tokens = re.findall(r"\\text\{[a-z]+ \}|\\[A-Za-z]+\*?|\\.|[^\s]", source)
+        self.tokens = re.findall(r"\\text\{[^\\{}$]*\}|\\[A-Za-z]+\*?|\\.|[^\s]", source)
         self.at = 0
         self.between = ""
 
@@ -53,8 +65,8 @@ class _Math:
         unary = not before.strip() or before.strip()[-1] in _OPENS or (before[-1] == "‖" and before.count("‖") % 2)
         if sign == "-":
             return "−" if unary else " − "
-        if token.startswith(r"\text{"):  # a setting, as stride 2
-            return f"{token[6:-2]} "
+        if token.startswith(r"\text{"):  # words as they stand, as a setting: stride 2
+            return token[6:-1]
         if sign in _SPACED:
             return f" {sign} "
         match token:
@@ -94,8 +106,9 @@ class _Math:
             if self.peek() == ".":  # \left. has no sign
                 self.take()
             return ""
-        if token in (r"\operatorname", r"\mathit", r"\mathrm", r"\text", r"\textit") or token in (r"\hat", r"\bar"):
+        if token in _PUT_ON:
             return self.group()
+        assert sign[0] != "\\" or sign[1:] in _WORDS, f"{token} is not read"
         return sign.removeprefix("\\")
 
     def raised(self, before: str) -> str:
@@ -146,8 +159,8 @@ def formula(source: str) -> str:
 
 def words(source: str) -> str:
     """Running text with its formulas, a sentence on a line."""
-    source = re.sub(r"\\emph\{([a-z ]+)\}\\enspace", r"\1", source)
-    parts = re.split(r"(?<!\\)\$", re.sub(r"\\[A-Za-z]+=\S*", "", source))
+    source = re.sub(r"\\emph\{([^{}]*)\}\\enspace", r"\1", re.sub(r"\\[A-Za-z]+=\S*", "", source))
+    parts = re.split(r"(?<!\\)\$", source)
     read = [formula(part) if i % 2 else part for i, part in enumerate(parts)]
     return re.sub(r"(?<=[a-z0-9]\.) ", "\n\n", re.sub(r"\s+", " ", "".join(read)).strip())
 
@@ -191,5 +204,5 @@ def text(source: str) -> str:
     body = re.sub(r"(?m)^%.*$|\\end\{minipage\}\}?(?:\\par\\medskip\})?|\\par\\smallskip\\hrule\\medskip\}", "", body)
     lines = [line for derivation in derivations(body) for line in chains(derivation)]
     around = _ALIGNED.sub("\n\n", body)
-    lines += [words(paragraph) for paragraph in re.split(r"\n\s*\n|\\par\n", around)]
+    lines += [words(paragraph) for paragraph in re.split(r"\n\s*\n|\\par\b|\n?\\end\{minipage\}", around)]
     return "\n\n".join(line for line in lines if line)
