@@ -12,7 +12,7 @@ _SIGNS = {
     r"\times": "×", r"\lVert": "‖", r"\rVert": "‖", r"\lvert": "|", r"\rvert": "|", r"\vert": "|", r"\pi": "π",
     r"\lambda": "λ", r"\mu": "μ", r"\beta": "β", r"\gamma": "γ", r"\rho": "ρ", r"\tau": "τ", r"\phi": "φ", r"\varphi": "φ",
     r"\omega": "ω", r"\kappa": "κ", r"\psi": "ψ", r"\Sigma": "Σ", r"\ast": "∗",
-    r"\_": "_", r"\{": "{", r"\}": "}",
+    r"\_": "_", r"\{": "{", r"\}": "}", r"\lfloor": "⌊", r"\rfloor": "⌋",
 }  # fmt: skip
 _WORDS = frozenset(("max", "min", "ln", "log", "exp", "sin", "cos", "tan", "tanh", "sinh", "cosh"))
 """Names that are commands; any other command is none of ours."""
