@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from decimal import Decimal
 from pathlib import Path
 
@@ -419,9 +418,11 @@ def test_ctrl_c(folder: Path) -> None:
         [sys.executable, "-m", "graphdsl", "solve", "slow.spec"], stderr=subprocess.PIPE, stdout=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": home},
     ) as process:  # fmt: skip
-        time.sleep(3)
+        assert process.stderr is not None
+        note = b"".join(process.stderr.readline() for _ in range(4)).decode().rstrip()
         process.send_signal(signal.SIGINT)
         out, err = process.communicate()
+    assert note.startswith("note: `w` is one parameter") and note.endswith("1 | param w = 0.1\n  |       ^")
     assert (process.returncode, out, err.strip()) == (130, b"", b"")
     assert names(folder) == {"slow.spec"}
 
