@@ -20,7 +20,8 @@ from graphdsl.diagnostics import Diagnostic, Source, SpecError, did_you_mean, re
 from graphdsl.files import FileMistake, put, refuse_strangers
 from graphdsl.limits import WHAT
 from graphdsl.page import Engine
-from graphdsl.solve import Drawing, Style, View
+from graphdsl.report import KEYS, PARTS, Style
+from graphdsl.solve import Drawing, View
 
 if TYPE_CHECKING:
     from graphdsl.document import Document
@@ -46,9 +47,10 @@ Command = Callable[..., None]
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What the options change of a spec: values as `name=value`, the number of updates, limits."""
+    """What the options change of a spec: values as `name=value`, keys of `report`, the number of updates, limits."""
 
     settings: tuple[str, ...] = ()
+    report: tuple[tuple[str, str], ...] = ()
     steps: int | None = None
     limits: Mapping[str, int] = field(default_factory=dict)
 
@@ -136,9 +138,39 @@ engine_option = click.option(
 )
 
 
-style_option = click.option(
-    "--style", type=click.Choice(STYLES), help="Steps entry by entry, or whole matrices; else as the spec says."
-)
+style_option = click.option("--style", type=click.Choice(STYLES), help="Entry by entry, or in whole matrices.")
+
+
+def _page_options(command: Command) -> Command:
+    """An option for each key of `report`."""
+    for name, key in reversed(list(KEYS.items())):
+        if key.says:
+            words = "|".join(key.words) or key.form
+            command = click.option(f"--{name.replace('_', '-')}", name, metavar=words, multiple=True, help=key.says)(
+                command
+            )
+
+    @functools.wraps(command)
+    def with_report(*arguments: object, changes: Changes, **options: object) -> None:
+        said = {name: cast(tuple[str, ...], options.pop(name)) for name in KEYS if name in options}  # all are multiple
+        asked = tuple((name, value) for name, values in said.items() for value in values)
+        for name, value in asked:
+            _refuse_word(name, value)
+        command(*arguments, changes=replace(changes, report=asked), **options)
+
+    return with_report
+
+
+def _refuse_word(name: str, value: str) -> None:
+    """A word that a key of `report` does not take is a mistake of the command line."""
+    key = KEYS[name]
+    part, equals, word = value.partition("=") if key.by_part else ("", "", value)
+    word = word if equals or not key.by_part else part
+    option = f"--{name.replace('_', '-')}"
+    if key.words and word not in key.words:
+        raise _unknown(f"`{option}` does not know `{word}`", word, key.words, key.words)
+    if equals and part not in PARTS:
+        raise _unknown(f"`{option}` does not know a part `{part}`", part, PARTS, PARTS)
 
 
 def _other_numbers(command: Command) -> Command:
@@ -157,7 +189,7 @@ def _other_numbers(command: Command) -> Command:
     def with_changes(
         *arguments: object, overrides: tuple[str, ...], steps: int | None, limits: tuple[str, ...], **options: object
     ) -> None:
-        command(*arguments, changes=Changes(overrides, steps, _limits(limits)), **options)
+        command(*arguments, changes=Changes(overrides, (), steps, _limits(limits)), **options)
 
     return with_changes
 
@@ -170,18 +202,17 @@ def _other_numbers(command: Command) -> Command:
     "--only", metavar="PART", multiple=True, help="forward, backward, updates, table, given, figure or a name."
 )
 @click.option("--step", type=click.IntRange(1), help="With --only: of this round.")
-@style_option
 @fragment_option
 @engine_option
 @force_option
 @_other_numbers
+@_page_options
 def solve(
     spec: str,
     output: str | None,
     to: str,
     only: tuple[str, ...],
     step: int | None,
-    style: Style | None,
     fragment: bool,
     pdf_engine: Engine,
     force: bool,
@@ -199,7 +230,7 @@ def solve(
     places = _destinations(spec, output, formats, FORMATS, "pdf", "text")
     if fragment and "latex" not in places:
         raise click.UsageError("--fragment goes with LaTeX: `--to latex`, or an output that ends in .tex")
-    found = _solved(spec, changes, style)
+    found = _solved(spec, changes)
     render = _renderer(found, _part(found, only, step) if only else found.document, fragment, pdf_engine)
     _write(places, render, spec, output, force)
     if None not in places.values():
@@ -443,18 +474,19 @@ def _beside(spec: Path, formats: tuple[str, ...], known: Mapping[str, str]) -> D
     return {format: spec.parent / f"{spec.stem}{known[format]}" for format in formats}
 
 
-def _solved(spec: str, changes: Changes = AS_WRITTEN, style: Style | None = None) -> Solution:
+def _solved(spec: str, changes: Changes = AS_WRITTEN) -> Solution:
     """The solution of a file or of standard input; announcements go to standard error."""
     from graphdsl.limits import raised
-    from graphdsl.overrides import Override
+    from graphdsl.overrides import Override, asked
     from graphdsl.solve import solved
     from graphdsl.terminal import patience
 
     overrides = [Override(text, "--set") for text in changes.settings]
+    overrides += [asked(name, value, f"--{name.replace('_', '-')}") for name, value in changes.report]
     overrides += [] if changes.steps is None else [Override(f"steps={changes.steps}", "--steps")]
     with patience(f"solving {spec} …"):
         source = _read(spec)
-        found = solved(replace(source, limits=raised(changes.limits, source.limits)), style, overrides)
+        found = solved(replace(source, limits=raised(changes.limits, source.limits)), overrides)
     _announce(found.announcements, found.source)
     return found
 

@@ -12,7 +12,8 @@ from graphdsl.draws import Distribution, Scheme
 from graphdsl.expr import Expr, Symbol
 from graphdsl.numbers import Carry, Display, Num, Tensor
 from graphdsl.optimizers import Optimizer
-from graphdsl.syntax import DataKind, Setting
+from graphdsl.report import Report
+from graphdsl.syntax import DataKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +34,6 @@ class Quantity:
     def trained(self) -> bool:
         """Whether an update changes it."""
         return self.kind == "param" and not self.frozen
-
-
-Style = Literal["scalar", "matrix"]
-"""How a page writes its steps: entry by entry, or tensor by tensor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,8 +184,7 @@ class Model:
     overrides: values given for computed entries, by key. upstream: derivatives given, by (objective, entry).
     letters: the quantities that stay letters. columns: the column, from 1, of entries that are said to stand
     beside each other. sizes: if there are letters, the sizes that are letters too, with what stands in for each.
-    tangents: the entries whose forward mode is shown. nudges: by how much entries are changed to try a derivative.
-    `report` holds what `report { … }` says of the page, by the name of its option; it changes no number.
+    `report` is what `report { … }` asks of the page; it changes no number.
     """
 
     source: Source
@@ -217,9 +213,7 @@ class Model:
     counts_classes: bool = False
     drawn: tuple[Drawn, ...] = ()
     announcements: tuple[Diagnostic, ...] = field(default=())
-    report: Mapping[str, Setting] = field(default_factory=dict)
-    tangents: tuple[str, ...] = ()
-    nudges: Mapping[str, Decimal] = field(default_factory=dict)
+    report: Report = field(default_factory=Report)
 
 
 def is_stand_in(model: Model, key: str) -> bool:

@@ -7,7 +7,7 @@ from graphdsl.depict import Link, Network, Unit, network_diagram
 from graphdsl.diagram import BoxKind, Diagram
 from graphdsl.expr import ONE, Expr, Product, Symbol
 from graphdsl.graph import Graph, entry_symbols
-from graphdsl.model import Style
+from graphdsl.report import Style
 
 MOST_ENTRIES = 4_000
 """Larger nets are not drawn unit by unit."""

@@ -8,11 +8,11 @@ from functools import partial
 from typing import Literal
 
 from graphdsl.check.scope import spread
-from graphdsl.check.settings import REPORT
-from graphdsl.diagnostics import Reporter, did_you_mean
+from graphdsl.diagnostics import Reporter, Span, did_you_mean
 from graphdsl.expr import Array, Call, Expr, Relation, Symbol, walk
 from graphdsl.names import canonical
 from graphdsl.parse import parse_setting
+from graphdsl.report import KEYS, Key
 from graphdsl.syntax import (
     NAMED,
     Assignment,
@@ -38,10 +38,23 @@ from graphdsl.syntax import (
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """What an option says, `name = value`, and what messages call the option: `--set`, `--steps`."""
+    """What an option says, `name = value`, and what messages call the option: `--set`, `--steps`.
+
+    quoted: what stands after the sign is the author's own text.
+    """
 
     text: str
     option: str = "--set"
+    quoted: bool = False
+
+
+def asked(key: str, value: str, option: str) -> Override:
+    """A key of `report` with its value as it was typed; `backward=matrix` is the value for one part of a round."""
+    name, known = key.replace("-", "_"), KEYS.get(key.replace("-", "_"), Key())
+    part, equals, rest = value.partition("=")
+    if known.by_part and equals:
+        return Override(f"report.{name}[{part}]={rest}", option)
+    return Override(f"report.{name}={value}", option, known.quoted)
 
 
 # Settings that may be set although the spec does not say them. Whether they fit its optimizer, `check` judges.
@@ -52,7 +65,7 @@ KNOWN = {
         "mu", "beta", "beta1", "beta2", "rho", "epsilon", "t",
     ),
     "numbers": ("carry", "decimals", "rounding", "significant"),
-    "report": tuple(REPORT),
+    "report": tuple(KEYS),
     "init": ("seed",),
 }  # fmt: skip
 _ALWAYS: dict[str, Literal["numbers", "report"]] = {"numbers": "numbers", "report": "report"}
@@ -73,13 +86,21 @@ def overridden(spec: Spec, overrides: Iterable[Override]) -> Spec:
     for override in wanted:
         source, start = source.with_text(override.option, override.text)
         reporter.source = source
-        found = parse_setting(source, start, override.option, reporter)
+        found = _quoted(override, start) if override.quoted else parse_setting(source, start, override.option, reporter)
         settings += [found] if found else []
     work = _Overriding(list(spec.statements), reporter)
     for setting in settings:
         work.carry_out(setting)
     reporter.stop_if_errors()
     return Spec(source, tuple(work.statements), (*spec.announcements, *reporter.warnings))
+
+
+def _quoted(override: Override, start: int) -> Setting:
+    """A setting whose value is a text, whatever signs are in it."""
+    name, _, text = override.text.partition("=")
+    span, place = Span(start, start + len(override.text)), start + len(name)
+    kind, _, key = name.partition(".")
+    return Setting(Name(kind, Span(start, place)), (), Name(key, Span(start, place)), Quoted(text, span), span)
 
 
 class _Overriding:

@@ -13,6 +13,7 @@ from graphdsl import page
 from graphdsl.diagnostics import Diagnostic, Source
 from graphdsl.limits import raised
 from graphdsl.page import Made, Wish
+from graphdsl.report import Report, Style
 
 if TYPE_CHECKING:
     from graphdsl.diagram import Diagram
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from graphdsl.overrides import Override
     from graphdsl.trace import Check, Trace, Verdict
 
-Style = Literal["scalar", "matrix"]
 View = Literal["network", "graph"]
 Drawing = Literal["svg", "pdf", "png", "dot"]
 
@@ -31,25 +31,26 @@ Drawing = Literal["svg", "pdf", "png", "dot"]
 
 def solve(
     spec: str | os.PathLike[str],
-    style: Style | None = None,
     *,
+    report: Mapping[str, object] | None = None,
     set: Mapping[str, object] | None = None,
     steps: int | None = None,
     limits: Mapping[str, int] | None = None,
 ) -> Solution:
     """The worked solution of a spec: a path, or, where it has several lines, the text itself. Mistakes raise SpecError.
 
-    `style`: entry by entry or tensor by tensor, whatever the spec says. `set` gives other values to quantities and
-    settings, `{"eta": 0.1, "x": "[1, 2]"}`; `steps` is the number of updates; `limits` raises what `graphdsl.limits`
-    lists, `{"entries": 1_000_000}`.
+    `report` says what the page is to be, whatever the spec says, by the keys of its block: `{"style": "matrix"}`. `set`
+    gives other values to quantities and settings, `{"eta": 0.1, "x": "[1, 2]"}`; `steps` is the number of updates;
+    `limits` raises what `graphdsl.limits` lists, `{"entries": 1_000_000}`.
     """
-    from graphdsl.overrides import Override
+    from graphdsl.overrides import Override, asked
 
     overrides = [Override(f"{name}={value}", "set") for name, value in (set or {}).items()]
+    overrides += [asked(name, str(value), name) for name, value in (report or {}).items()]
     overrides += [] if steps is None else [Override(f"steps={steps}", "steps")]
     source = read(spec)
     limited = replace(source, limits=raised(limits, source.limits)) if limits else source
-    return solved(limited, style, overrides)
+    return solved(limited, overrides)
 
 
 def read(spec: str | os.PathLike[str]) -> Source:
@@ -61,7 +62,7 @@ def read(spec: str | os.PathLike[str]) -> Source:
     return parse.read(spec)
 
 
-def solved(source: Source, style: Style | None = None, overrides: Iterable[Override] = ()) -> Solution:
+def solved(source: Source, overrides: Iterable[Override] = ()) -> Solution:
     """From the text to numbers that have been checked; the page is made when it is asked for."""
     from graphdsl.check import check
     from graphdsl.graph import build, shared_parameters
@@ -69,7 +70,6 @@ def solved(source: Source, style: Style | None = None, overrides: Iterable[Overr
     from graphdsl.parse import parse
     from graphdsl.routes import compare, verdicts
     from graphdsl.run import run
-    from graphdsl.style import style_of
     from graphdsl.uses import load
 
     spec = overridden(load(parse(source)), overrides)
@@ -83,7 +83,7 @@ def solved(source: Source, style: Style | None = None, overrides: Iterable[Overr
         check=compare(trace),
         verdicts=verdicts(trace),
         announcements=tuple(dict.fromkeys((*spec.announcements, *model.announcements, *shared_parameters(graph)))),
-        style=style or style_of(model),
+        report=model.report,
     )
 
 
@@ -104,14 +104,14 @@ class Solution:
     check: Check
     verdicts: tuple[Verdict, ...]
     announcements: tuple[Diagnostic, ...]
-    style: Style = "scalar"
+    report: Report
 
     @cached_property
     def diagram(self) -> Diagram | None:
         """The drawing of the network, or of its tensors; nothing where there is none to draw."""
         from graphdsl.network import figure_of
 
-        return figure_of(self.trace.graph, self.style)
+        return figure_of(self.trace.graph, self.report.style)
 
     @cached_property
     def document(self) -> Document:
@@ -120,7 +120,7 @@ class Solution:
         from graphdsl.figures import figures
         from graphdsl.phrases import load
 
-        told = explain(self.trace, self.check, self.verdicts, load(), self.diagram, self.style)
+        told = explain(self.trace, self.check, self.verdicts, load(), self.diagram, self.report)
         return figures(told, self.model.display)
 
     def explained(self, name: str, step: int | None = None, style: Style | None = None) -> Document:

@@ -1150,7 +1150,7 @@ class Writing:
         if rng.random() < 0.5:
             self.numbers()
         if rng.random() < 0.4:
-            self.lines.append(f"report {{ style = {rng.choice(['scalar', 'matrix'])} }}")
+            self.lines.append(f"report {{ style = {rng.choice(['chain', 'matrix'])} }}")
         if self.made.objective == "E" and rng.random() < 0.15:
             self.lines.append('find E "Compute the error." (3 points)')
             self.lines.append("find gradients")

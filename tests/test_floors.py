@@ -23,7 +23,7 @@ FLOORS = (
     {"syntax"},
     {"neighbours"},
     {"parse", "lex", "slips", "statements", "tables", "datafile", "fmt"},
-    {"model", "check", "style", "overrides"},
+    {"model", "check", "report", "overrides"},
     {"uses"},
     {"graph", "letters"},
     {"trace", "update", "schedule", "sequence", "program", "arrays", "long", "run", "routes"},

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
-from typing import get_args
 
 import pytest
 import tex_reading
@@ -42,15 +41,14 @@ from graphdsl.expr import (
 )
 from graphdsl.figures import figures
 from graphdsl.graph import Graph, build, entry_symbols
-from graphdsl.model import Style
 from graphdsl.network import figure_of
 from graphdsl.numbers import Decimal50, Num, Tensor, scalar
 from graphdsl.parse import parse
 from graphdsl.phrases import load
+from graphdsl.report import Report, Style
 from graphdsl.routes import compare
 from graphdsl.run import backward, forward
 from graphdsl.solve import Solution
-from graphdsl.style import style_of
 from graphdsl.write import text
 
 GALLERY = Path(__file__).parent.parent / "specs"
@@ -132,9 +130,12 @@ TEXTS = {**OWN, **{name: (GALLERY / name).read_text("utf-8") for name in WITH_TE
 NAMES = sorted(TEXTS)
 
 
+BOTH: tuple[Style, Style] = ("chain", "matrix")
+
+
 @cache
 def solved(name: str, style: Style) -> Solution:
-    return graphdsl.solve(TEXTS[name] + "\n", style)
+    return graphdsl.solve(TEXTS[name] + "\n", report={"style": style})
 
 
 def graph_of(name: str) -> Graph:
@@ -245,7 +246,9 @@ def test_no_printed_relation_is_false(name: str) -> None:
 @pytest.mark.parametrize("decimals", [1, 9])
 @pytest.mark.parametrize("name", sorted(OWN))
 def test_no_printed_relation_is_false_with_other_decimals(name: str, decimals: int) -> None:
-    found = graphdsl.solve(f"{TEXTS[name]}\nnumbers {{ decimals = {decimals}; carry = displayed }}\n", "matrix")
+    found = graphdsl.solve(
+        f"{TEXTS[name]}\nnumbers {{ decimals = {decimals}; carry = displayed }}\n", report={"style": "matrix"}
+    )
     assert false_lines(found.text()) == []
 
 
@@ -312,7 +315,7 @@ find dJ/dW3, dJ/dz2
 
 def test_letters_stay_letters() -> None:
     found = graphdsl.solve(LETTERS)
-    assert found.style == "matrix" and false_equalities(found.trace.graph, found.document) == []
+    assert found.report.style == "matrix" and false_equalities(found.trace.graph, found.document) == []
     told = found.text()
     assert "∂L/∂W₂ = ∂L/∂zₚ aᵀ" in told and "∂L/∂W₂ = −(y ⊙ (1 − p)) aᵀ" in told
     assert "∂L/∂b₁ = −(W₂ᵀ (y ⊙ (1 − p))) ⊙ ReLU′(zₐ)" in told
@@ -342,7 +345,7 @@ def lines(blocks: tuple[Block, ...]) -> Iterator[Line]:
 
 def numbers(found: Solution, style: Style, finished: bool) -> dict[str, Decimal]:
     """The result of every line by what it is of, entry by entry, before or after their digits are chosen."""
-    told = explain(found.trace, compare(found.trace), (), load(), None, style)
+    told = explain(found.trace, compare(found.trace), (), load(), None, Report(style=style))
     document = figures(told, found.model.display) if finished else told
     results: dict[str, Decimal] = {}
     for line in lines(document.blocks):
@@ -370,14 +373,14 @@ def _keys(lead: Expr, graph: Graph) -> list[str]:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_both_styles_show_the_same_numbers(name: str) -> None:
-    found = solved(name, "scalar")
-    by_entry, by_tensor = (numbers(found, style, False) for style in get_args(Style))
+    found = solved(name, "chain")
+    by_entry, by_tensor = (numbers(found, style, False) for style in BOTH)
     seeds = {key for key in by_entry if re.fullmatch(r"d(.+)/d\1@\d+", key)}
     assert len(by_entry.keys() & by_tensor.keys()) > len(found.model.nodes)
     assert {key: by_tensor.get(key) for key in by_entry if key not in seeds} == {
         key: value for key, value in by_entry.items() if key not in seeds
     }
-    printed_by_entry, printed = (numbers(found, style, True) for style in get_args(Style))
+    printed_by_entry, printed = (numbers(found, style, True) for style in BOTH)
     for key in printed_by_entry.keys() & printed.keys():
         assert abs(printed[key] - printed_by_entry[key]) < Decimal("1e-3") * max(1, abs(printed[key])), key
 
@@ -393,10 +396,10 @@ def test_every_parameter_is_covered(name: str) -> None:
 
 def test_the_style_is_that_of_the_spec_unless_it_is_said() -> None:
     tensors, layers = "input x = [1, 2]\ny = x/2\n", "input x = [1, 2]\nlayer y[2] tanh\ninit weights = 1, biases = 0\n"
-    assert [style_of(check(parse(Source("s", spec)))) for spec in (tensors, layers)] == ["matrix", "scalar"]
-    said = tensors + "report { style = scalar }\n"
-    assert graphdsl.solve(said).style == "scalar"
-    assert graphdsl.solve(said, "matrix").style == "matrix"
+    assert [check(parse(Source("s", spec))).report.style for spec in (tensors, layers)] == ["matrix", "chain"]
+    said = tensors + "report { style = chain }\n"
+    assert graphdsl.solve(said).report.style == "chain"
+    assert graphdsl.solve(said, report={"style": "matrix"}).report.style == "matrix"
 
 
 # Large arrays, drawings, single tensors.
@@ -404,7 +407,7 @@ def test_the_style_is_that_of_the_spec_unless_it_is_said() -> None:
 
 def test_large_arrays_are_cut_on_the_page_only() -> None:
     entries = ", ".join(str(i) for i in range(1, 13))
-    found = graphdsl.solve(f"input x = [{entries}]\nparam W = [{entries}; {entries}]\ny = W @ x\n", None)
+    found = graphdsl.solve(f"input x = [{entries}]\nparam W = [{entries}; {entries}]\ny = W @ x\n")
     assert "x = [1, 2, 3, 4, …, 12]" in found.text()
     assert "[1, 2, 3, 4, ⋯, 12; 1, 2, 3, 4, ⋯, 12]" in found.text()
     assert "= [650, 650]" in found.text()
@@ -445,4 +448,4 @@ def test_what_is_no_tensor_is_said(name: str, message: str) -> None:
 
 def test_entries_are_asked_for_where_entries_are_wanted() -> None:
     with pytest.raises(graphdsl.SpecError, match="several entries"):
-        solved("attention", "matrix").explained("dL/dK", style="scalar")
+        solved("attention", "matrix").explained("dL/dK", style="chain")

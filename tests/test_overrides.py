@@ -88,7 +88,7 @@ def test_settings() -> None:
     assert (found.training.settings["eta"].value, found.training.steps) == (Decimal("0.2"), 3)
     assert found.display.rounding == "cut"
     assert values(model("seed=4")) != values(model())
-    assert set(model("style=matrix").report) == {"style"}
+    assert model("style=matrix").report.style == "matrix"
 
 
 def test_a_said_setting_is_replaced_and_others_stay() -> None:
@@ -183,3 +183,10 @@ def test_limits_on_the_command_line(tmp_path: Path, capfd: pytest.CaptureFixture
     assert "did you mean `entries`" in run("--limit", "entires=5")[1]
     wrong: Sequence[str] = ("entries", "entries=", "entries=0", "entries=-1", "entries=1.5")
     assert all(run("--limit", text)[0] == 2 for text in wrong)
+
+
+def test_a_key_of_the_report_is_an_option() -> None:
+    assert graphdsl.solve(SPEC, report={"style": "matrix"}).report.style == "matrix"
+    with pytest.raises(graphdsl.SpecError, match=r"`style` is chain or matrix") as mistake:
+        graphdsl.solve(SPEC, report={"style": "matrx"})
+    assert "--> style:1:" in str(mistake.value) and "did you mean `matrix`?" in str(mistake.value)

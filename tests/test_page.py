@@ -25,7 +25,6 @@ from graphdsl.parse import parse
 from graphdsl.phrases import load
 from graphdsl.routes import compare, verdicts
 from graphdsl.run import run
-from graphdsl.style import style_of
 from graphdsl.trace import Trace
 from graphdsl.write import text
 
@@ -47,7 +46,7 @@ def carried_so(model: Model, carry: Carry) -> Model:
 
 def page(model: Model) -> tuple[Trace, Document]:
     trace = run(build(model), Decimal50(model.display if model.carry == "displayed" else None))
-    told = explain(trace, compare(trace), verdicts(trace), load(), None, style_of(model))
+    told = explain(trace, compare(trace), verdicts(trace), load(), None)
     return trace, figures(told, model.display)
 
 

@@ -76,7 +76,7 @@ def test_the_programs_use_the_language_widely() -> None:
     for word in (
         "function ", "module ", "layer ", "for ", " in 1..", " as s", "stack(r", "derivative(", "given ", "gradient ", " wrt ",
         "loss E", "minimise", "maximise", "penalty", "train sgd", "train adam", "data {", "carry = displayed", "rounding = cut",
-        "decimals[E]", "style = scalar", "style = matrix", "find ", "init ", "sum(", "prod(", "@", "^T", "^-1", "batch =",
+        "decimals[E]", "style = chain", "style = matrix", "find ", "init ", "sum(", "prod(", "@", "^T", "^-1", "batch =",
         "clip_norm", "order = sequential", "[[", "..",
     ):  # fmt: skip
         assert word in text, word

@@ -1,4 +1,4 @@
-"""The tables of functions, losses and library modules in docs/reference.md, written anew from the program's own tables.
+"""The tables of functions, losses, library modules and keys of `report` in docs/reference.md, written anew from the program's own tables.
 
 Run it after a row or a module was added: `python tools/reference.py`. A test holds the reference to what it writes.
 """
@@ -12,6 +12,7 @@ from graphdsl import losses, ops
 from graphdsl.expr import Call, Expr, Operation, Symbol
 from graphdsl.losses import ALLOWED, Loss
 from graphdsl.ops import ALIASES
+from graphdsl.report import KEYS, Key
 from graphdsl.uses import library
 from graphdsl.write import text
 
@@ -77,6 +78,18 @@ def _module(source: str) -> tuple[str, str, str]:
     return (f"`{head.removeprefix('module ').removesuffix(' {')}`", ", ".join(parameters), " ".join(said))
 
 
+def report_table() -> str:
+    """A line for each key of `report` that a page follows; each is an option of the command line too."""
+    return _table(("key", "values", "says"), [_key(name, key) for name, key in KEYS.items() if key.says])
+
+
+def _key(name: str, key: Key) -> tuple[str, str, str]:
+    values = " · ".join(f"`{word}`" for word in key.words) or f"`{key.form}`"
+    default = f"; without it: {key.default}" if key.default else ""
+    said = f"{key.says.removesuffix('.')}{default}"
+    return (f"`{name}`", values, f"{said}; each part may have its own, `{name}[backward] = …`" if key.by_part else said)
+
+
 def _formula(expr: Expr) -> str:
     return text.formula(expr)
 
@@ -88,7 +101,8 @@ def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
 
 def rewritten(page: str) -> str:
     """The page with its tables as they are now."""
-    for name, table in (("functions", functions()), ("losses", losses_table()), ("library", library_table())):
+    tables = {"functions": functions(), "losses": losses_table(), "library": library_table(), "report": report_table()}
+    for name, table in tables.items():
         page = re.sub(
             rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", lambda m, t=table: f"{m[1]}{t}\n{m[2]}", page, flags=re.S
         )

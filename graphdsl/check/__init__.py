@@ -20,7 +20,7 @@ from graphdsl.check.samples import samples
 from graphdsl.check.scope import Scope, article, spread
 from graphdsl.check.settings import numbers, report
 from graphdsl.check.training import state_names, training
-from graphdsl.check.views import nudges, tangents
+from graphdsl.check.views import asked
 from graphdsl.derive.element import entry_symbols
 from graphdsl.derive.shape import spoken
 from graphdsl.diagnostics import Label, Reporter, Span
@@ -108,7 +108,7 @@ def check(spec: Spec) -> Model:
     tasks, remarks = questions.tasks(spec.of(Find)), questions.remarks(spec.of(Note))
     title, credit = _words(spec, "title", reporter), _words(spec, "source", reporter)
     _refuse_idle_targets(data, nodes, loss, bool(gradients), scope)
-    moving, changes = tangents(shown, scope, resolver), nudges(shown, scope, resolver)
+    asked_for = asked(shown, nodes, scope, resolver)
     placed = columns(spec.of(Layers), nodes, scope, resolver)
     reporter.stop_if_errors()
     _announce_unused(data, nodes, scope)
@@ -143,9 +143,7 @@ def check(spec: Spec) -> Model:
         counts_classes=scope.counts_classes,
         drawn=drawn or (),
         announcements=tuple(reporter.warnings),
-        report=shown,
-        tangents=moving,
-        nudges=changes,
+        report=asked_for,
     )
 
 

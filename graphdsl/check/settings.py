@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import get_args
 
 from graphdsl.check.resolve import Resolver
 from graphdsl.check.scope import Scope
 from graphdsl.derive.element import part
 from graphdsl.diagnostics import did_you_mean
 from graphdsl.expr import Element, Expr, Number, Quotient, Symbol
-from graphdsl.model import Style
 from graphdsl.names import plain_name
 from graphdsl.numbers import Carry, Display, Num, Rounding, indices
+from graphdsl.report import KEYS, PARTS
 from graphdsl.syntax import Options, Quoted, Setting
 
 MOST_DECIMALS = 30
@@ -55,37 +54,44 @@ def numbers(statements: Iterable[Options], states: Collection[str], scope: Scope
     return Numbers(carry, Display(decimals, by_name, rounding))
 
 
-REPORT: Mapping[str, tuple[str, ...]] = {
-    "style": get_args(Style),
-    **dict.fromkeys(
-        (
-            "detail",
-            "explain",
-            "gates",
-            "in_full",
-            "language",
-            "notation",
-            "nudges",
-            "table",
-            "tangents",
-            "view",
-        ),
-        (),
-    ),
-}
-"""The options of `report`, and the words that each takes; where none are listed, those who use it judge its value."""
-
-
 def report(statements: Iterable[Options], scope: Scope) -> dict[str, Setting]:
-    """What `report { … }` says of the page, by the name of its option."""
+    """What `report { … }` says of the page, by key; `style[backward]` by that."""
     said: dict[str, Setting] = {}
     for setting in (s for statement in statements for s in statement.settings):
         name = setting.name.text
-        if name not in REPORT:
-            unknown_option(setting, list(REPORT), scope)
-        elif not said_twice(name, setting, said, scope) and REPORT[name]:
-            word_of(setting, REPORT[name], scope)
+        if name not in KEYS:
+            unknown_option(setting, list(KEYS), scope)
+            continue
+        part = _part(setting, KEYS[name].by_part, scope)
+        if part is None or said_twice(f"{name}[{part}]" if part else name, setting, said, scope):
+            continue
+        if KEYS[name].words:
+            word_of(setting, KEYS[name].words, scope)
+        elif KEYS[name].quoted and not isinstance(setting.value, Quoted | Symbol):
+            scope.reporter.error(f"`{name}` is a text", setting.value.span, hint=f'for example {name} = "…"')
     return said
+
+
+def _part(setting: Setting, by_part: bool, scope: Scope) -> str | None:
+    """The part of a round that a setting is for, as backward in `style[backward]`; nothing where that is wrong."""
+    if not setting.brackets:
+        return ""
+    (first, *more) = setting.brackets
+    part = first.key if isinstance(first, Symbol) else ""
+    if by_part and not more and part in PARTS:
+        return part
+    name = setting.name.text
+    message = f"`{name}` has brackets for {', '.join(PARTS)}" if by_part else f"`{name}` takes no brackets"
+    scope.reporter.error(message, first.span or setting.span, hint=did_you_mean(part, PARTS) if by_part else "")
+    return None
+
+
+def word(settings: Mapping[str, Setting], key: str) -> str:
+    """The word or text of a key that was checked; nothing where it was not said."""
+    if key not in settings:
+        return ""
+    value = settings[key].value
+    return value.text if isinstance(value, Quoted) else value.key if isinstance(value, Symbol) else ""
 
 
 def said_twice(key: str, setting: Setting, said: dict[str, Setting], scope: Scope) -> bool:

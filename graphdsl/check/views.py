@@ -1,21 +1,51 @@
-"""`report { tangents = [x1]; nudges = [b = 0.001] }` -> the entries that are meant; judges names and numbers, computes nothing."""
+"""What `report { … }` says -> what the page is asked to be, with the entries that are meant; judges names and numbers, computes nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
+from typing import TypeVar, get_args
 
 from graphdsl.check.resolve import Resolver
 from graphdsl.check.scope import Scope
-from graphdsl.check.settings import keys_of
+from graphdsl.check.settings import keys_of, word
 from graphdsl.expr import Array, Element, Expr, Relation, Symbol
+from graphdsl.model import Node
+from graphdsl.report import Report, Style
 from graphdsl.syntax import Quoted, Setting
+
+W = TypeVar("W", bound=str)
 
 MOST_TANGENTS = 12
 """So many entries may have a forward mode of their own on the page."""
 
 
-def tangents(report: Mapping[str, Setting], scope: Scope, resolver: Resolver) -> tuple[str, ...]:
+def asked(said: Mapping[str, Setting], nodes: tuple[Node, ...], scope: Scope, resolver: Resolver) -> Report:
+    """What the page is asked to be."""
+    return Report(
+        style=_one_of(STYLES, word(said, "style")) or _style_of(nodes),
+        tangents=_tangents(said, scope, resolver),
+        nudges=_nudges(said, scope, resolver),
+    )
+
+
+STYLES: tuple[Style, ...] = get_args(Style)
+
+
+def _one_of(known: tuple[W, ...], said: str) -> W | None:
+    """The word as one of those known; nothing where another was said, which was reported."""
+    return next((word for word in known if word == said), None)
+
+
+def _style_of(nodes: tuple[Node, ...]) -> Style:
+    """Matrices where an equation computes a vector or matrix, entries elsewhere.
+
+    A layer's units are written one by one: each has a name.
+    """
+    return "matrix" if any(node.symbol.shape and node.symbol.parts is None for node in nodes) else "chain"
+
+
+def _tangents(report: Mapping[str, Setting], scope: Scope, resolver: Resolver) -> tuple[str, ...]:
     """The data whose forward mode is shown, entry by entry."""
     setting = report.get("tangents")
     found: list[str] = []
@@ -31,7 +61,7 @@ def tangents(report: Mapping[str, Setting], scope: Scope, resolver: Resolver) ->
     return tuple(dict.fromkeys(found))
 
 
-def nudges(report: Mapping[str, Setting], scope: Scope, resolver: Resolver) -> dict[str, Decimal]:
+def _nudges(report: Mapping[str, Setting], scope: Scope, resolver: Resolver) -> dict[str, Decimal]:
     """By how much each entry is nudged."""
     setting = report.get("nudges")
     found: dict[str, Decimal] = {}

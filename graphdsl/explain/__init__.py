@@ -24,9 +24,10 @@ from graphdsl.explain.updating import is_plain, update
 from graphdsl.explain.worked import Pass, numeral
 from graphdsl.expr import Symbol
 from graphdsl.graph import Graph, entry_symbols
-from graphdsl.model import Model, Style, Training
+from graphdsl.model import Model, Training
 from graphdsl.numbers import Num
 from graphdsl.phrases import Phrases
+from graphdsl.report import Report
 from graphdsl.trace import Check, Round, Sample, Trace, Verdict
 
 __all__ = ["explain"]
@@ -41,11 +42,12 @@ def explain(
     verdicts: tuple[Verdict, ...],
     phrases: Phrases,
     diagram: Diagram | None,
-    style: Style = "scalar",
+    report: Report | None = None,
 ) -> Document:
-    """The worked solution of a run, entry by entry or tensor by tensor."""
+    """The worked solution of a run; `report` says what the page is to be, whatever the spec asks."""
     model = trace.graph.model
-    story = _MatrixStory(trace, phrases) if style == "matrix" else _Story(trace, phrases)
+    wanted = report or model.report
+    story = _MatrixStory(trace, phrases, wanted) if wanted.style == "matrix" else _Story(trace, phrases, wanted)
     blocks: list[Block] = [*opening(model)]
     blocks += [] if diagram is None else [_figure(diagram, trace.graph, phrases)]
     blocks += story.front()
@@ -70,9 +72,10 @@ MOST_ENTRIES = 2_000
 class _Story:
     """The rounds, one after the other, and what follows the last."""
 
-    def __init__(self, trace: Trace, phrases: Phrases):
+    def __init__(self, trace: Trace, phrases: Phrases, report: Report):
         self.trace = trace
         self.graph = trace.graph
+        self.report = report
         self.phrases = phrases
         self.order = Order(trace.graph)
         self.colours: Colours = _told_apart(trace.graph) if _by_thresholds(trace.graph) else colours(trace.graph)
@@ -85,9 +88,9 @@ class _Story:
 
     def views(self) -> list[Block]:
         """The forward modes and nudges that are wanted."""
-        model, at = self.graph.model, self.first_pass()
-        blocks = [forward_mode(at, key, self.phrases) for key in model.tangents]
-        changed = [nudges(at, self.trace.rounds[0], model.nudges, self.phrases)] if model.nudges else []
+        report, at = self.report, self.first_pass()
+        blocks = [forward_mode(at, key, self.phrases) for key in report.tangents]
+        changed = [nudges(at, self.trace.rounds[0], report.nudges, self.phrases)] if report.nudges else []
         return [*blocks, *changed]
 
     def front(self) -> list[Block]:
@@ -232,8 +235,8 @@ class _Story:
 class _MatrixStory(_Story):
     """The same story, tensor by tensor: no entry is told apart from its neighbours."""
 
-    def __init__(self, trace: Trace, phrases: Phrases):
-        super().__init__(trace, phrases)
+    def __init__(self, trace: Trace, phrases: Phrases, report: Report):
+        super().__init__(trace, phrases, report)
         self.tensors = Tensors(trace.graph)
 
     def front(self) -> list[Block]:

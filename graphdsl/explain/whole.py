@@ -16,10 +16,10 @@ from graphdsl.explain.updating import is_plain, update_lines
 from graphdsl.explain.worked import Pass
 from graphdsl.expr import Expr, Partial, Symbol, children, equals, symbols
 from graphdsl.graph import Graph, entry_symbols
-from graphdsl.model import Style
 from graphdsl.names import canonical
 from graphdsl.numbers import Decimal50
 from graphdsl.phrases import Phrases
+from graphdsl.report import Style
 from graphdsl.run import backward, data_of, forward
 from graphdsl.trace import Sample, Trace
 
@@ -34,7 +34,7 @@ def explained(
 ) -> Document:
     """How one name is found in one round; a whole tensor in matrices, unless entries are asked for. SpecError if it is none."""
     asked = _asked(trace.graph, name)
-    if asked is None or style == "scalar":
+    if asked is None or style == "chain":
         return single(trace, phrases, name, step)
     story = _Whole(trace, phrases, asked, _step(trace, step, asked))
     return Document(
