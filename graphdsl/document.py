@@ -117,3 +117,4 @@ class Document:
     blocks: tuple[Block, ...]
     colophon: Inlines
     language: str = "en"
+    page: Literal["a4", "letter"] = "a4"

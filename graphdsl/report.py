@@ -13,6 +13,9 @@ Style = Literal["chain", "matrix"]
 Part = Literal["forward", "backward", "update"]
 """The parts of a round that may each be written in their own way."""
 
+PageSize = Literal["a4", "letter"]
+"""The paper of a PDF or of a LaTeX document."""
+
 PARTS: tuple[Part, ...] = get_args(Part)
 
 
@@ -40,6 +43,7 @@ KEYS: Mapping[str, Key] = {
         says="How steps are written: entry by entry with the chain rule, or in whole matrices.",
         default="`matrix` where an equation computes a vector or matrix, else `chain`",
     ),
+    "page": Key(get_args(PageSize), says="The size of the paper.", default="`a4`"),
     "tangents": Key(says="Whose forward mode is shown.", form="[x1, x2]"),
     "nudges": Key(says="What is changed a little, and by how much.", form="[b = 0.001]"),
     **dict.fromkeys(("detail", "explain", "gates", "in_full", "language", "notation", "table", "view"), Key()),
@@ -55,5 +59,6 @@ class Report:
     """
 
     style: Style = "chain"
+    page: PageSize = "a4"
     tangents: tuple[str, ...] = ()
     nudges: Mapping[str, Decimal] = field(default_factory=dict)

@@ -96,7 +96,11 @@ def root(x: Value) -> Value:
 
 
 def exp(x: Value) -> Value:
-    return Exact(1) if x == 0 else mpmath.exp(real(x))
+    if x == 0:
+        return Exact(1)
+    if abs(real(x)) > 10**6:
+        raise NotRead  # e to such a power is no number of a page, and takes for ever
+    return mpmath.exp(real(x))
 
 
 def ln(x: Value) -> Value:

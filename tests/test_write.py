@@ -33,6 +33,7 @@ from documents import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import graphdsl
 from graphdsl.document import Derivation, Document, Figure, Inlines, Item, Note, Paragraph, Section, Strong, Table, Text
 from graphdsl.expr import (
     MINUS_ONE,
@@ -538,3 +539,11 @@ def test_a_dot_product_stands_in_brackets_within_a_product() -> None:
     ).text()
     assert "A = M · (v · u)" in text
     assert "f = w · (v · u) + v · u" in text
+
+
+@pytest.mark.parametrize(("paper", "size"), [("a4", (595, 842)), ("letter", (612, 792))])
+def test_the_paper_is_as_asked(paper: str, size: tuple[int, int]) -> None:
+    found = graphdsl.solve(ROOT / "two-relu-layers.spec", report={"page": paper})
+    boxes = re.findall(rb"/MediaBox ?\[0 0 ([0-9.]+) ([0-9.]+)\]", found.render("pdf").content)
+    assert {(round(float(w)), round(float(h))) for w, h in boxes} == {size}
+    assert f"\\documentclass[10pt,{paper}paper,fleqn]" in found.latex()

@@ -11,7 +11,7 @@ from graphdsl.check.scope import Scope
 from graphdsl.check.settings import keys_of, word
 from graphdsl.expr import Array, Element, Expr, Relation, Symbol
 from graphdsl.model import Node
-from graphdsl.report import Report, Style
+from graphdsl.report import PageSize, Report, Style
 from graphdsl.syntax import Quoted, Setting
 
 W = TypeVar("W", bound=str)
@@ -24,12 +24,14 @@ def asked(said: Mapping[str, Setting], nodes: tuple[Node, ...], scope: Scope, re
     """What the page is asked to be."""
     return Report(
         style=_one_of(STYLES, word(said, "style")) or _style_of(nodes),
+        page=_one_of(PAGES, word(said, "page")) or "a4",
         tangents=_tangents(said, scope, resolver),
         nudges=_nudges(said, scope, resolver),
     )
 
 
 STYLES: tuple[Style, ...] = get_args(Style)
+PAGES: tuple[PageSize, ...] = get_args(PageSize)
 
 
 def _one_of(known: tuple[W, ...], said: str) -> W | None:

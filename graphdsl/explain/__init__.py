@@ -62,6 +62,7 @@ def explain(
         blocks=with_remarks(blocks, model.remarks, phrases),
         colophon=_colophon(model, check, phrases),
         language=phrases.language,
+        page=wanted.page,
     )
 
 

@@ -92,6 +92,7 @@ def write(document: Document, draw: Draw, fragment: bool = False) -> str:
             title=Source(escaped(document.title).strip()),
             metadata=Source(_pdf_string(document.title)),
             subtitle=_wrapped(writer.shrunk_inline(document.subtitle)),
+            paper=Source(f"{document.page}paper"),
             colophon=_wrapped(writer.shrunk_inline(document.colophon)),
             blocks=blocks,
             packages=Source(", ".join(("amsmath", "booktabs", "tikz" if writer.pictures else "graphicx"))),

@@ -260,11 +260,16 @@ def write(document: Document, draw: Callable[[Diagram], str]) -> str:
         .render(
             title=text.visible(document.title).strip(),
             language=_language(document.language),
+            paper=_PAPERS[document.page],
             subtitle=inline(document.subtitle),
             colophon=inline(document.colophon),
             blocks=_views(document.blocks, 1, draw),
         )
     )
+
+
+_PAPERS = {"a4": "a4", "letter": "us-letter"}
+"""What Typst calls the sizes of paper."""
 
 
 def _language(code: str) -> str:
