@@ -126,7 +126,7 @@ to_option = click.option(
     "--to",
     metavar="FORMATS",
     default="",
-    help="pdf, html, latex, markdown, quarto, typst, text or json; several with commas.",
+    help="pdf, html, latex, markdown, quarto, typst, text, json or tex-values; several with commas.",
 )
 fragment_option = click.option("--fragment", is_flag=True, help="LaTeX to \\input into a document of your own.")
 engine_option = click.option(
@@ -265,9 +265,9 @@ def explain(
 
     A whole vector or matrix, as in dL/dW, is explained in matrices; an entry, as in dL/dW[1,2], in numbers.
     """
-    from graphdsl.solve import FORMATS
+    from graphdsl.solve import FORMATS, PAGES
 
-    formats = _formats(to, {key: ending for key, ending in FORMATS.items() if key != "json"})
+    formats = _formats(to, PAGES)
     streamed = output is None and not formats
     places = _destinations(spec, STANDARD_STREAM if streamed else output, formats, FORMATS, "text", "text")
     found = _solved(spec, changes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import assert_never
@@ -57,6 +57,11 @@ def drawing(diagram: Diagram, display: Display) -> Diagram:
 def figures(document: Document, display: Display) -> Document:
     """The document with finished numerals and signs."""
     return _Figures(display).document(document)
+
+
+def numerals(numbers: Mapping[str, Number], display: Display) -> dict[str, Number]:
+    """Numbers by name, each with the digits that it shows."""
+    return {name: _Figures(display).shown(number, 0) for name, number in numbers.items()}
 
 
 @dataclass(frozen=True, slots=True)

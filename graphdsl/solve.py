@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from graphdsl import page
 from graphdsl.diagnostics import Diagnostic, Source
@@ -157,6 +157,14 @@ class Solution:
 
         return json.write(self.trace, self.check)
 
+    def tex_values(self) -> str:
+        """The numbers as LaTeX definitions: `\\gdval{E.after}` in an author's own sentences."""
+        from graphdsl.figures import numerals
+        from graphdsl.values import named_values
+        from graphdsl.write import tex_values
+
+        return tex_values.write(numerals(named_values(self.trace), self.model.display))
+
     def view(
         self, kind: View = "network", step: int = 1, show: Iterable[str] = (), elementary: bool = False
     ) -> Diagram:
@@ -184,8 +192,8 @@ class Solution:
 
     def render(self, format: str, wish: Wish | None = None, document: Document | None = None) -> Made:
         """The files of the page, or of another document of this solution, in one of FORMATS."""
-        if format == "json":
-            return Made(self.json().encode(), {})
+        if format in _NUMBERS:
+            return Made(_NUMBERS[format].make(self).encode(), {})
         return page.FORMATS[format].make(document or self.document, wish or Wish())
 
     def save(self, path: str | os.PathLike[str], format: str = "") -> Path:
@@ -201,5 +209,20 @@ class Solution:
         return target
 
 
-FORMATS: Mapping[str, str] = {**{name: format.ending for name, format in page.FORMATS.items()}, "json": ".json"}
+class _OfNumbers(NamedTuple):
+    """A format of the numbers alone: the ending of its files, and what makes them."""
+
+    ending: str
+    make: Callable[[Solution], str]
+
+
+_NUMBERS: Mapping[str, _OfNumbers] = {
+    "json": _OfNumbers(".json", Solution.json),
+    "tex-values": _OfNumbers("-values.tex", Solution.tex_values),
+}
+
+PAGES: Mapping[str, str] = {name: format.ending for name, format in page.FORMATS.items()}
+"""The formats of a page, with the endings of their files."""
+
+FORMATS: Mapping[str, str] = {**PAGES, **{name: format.ending for name, format in _NUMBERS.items()}}
 """The formats that a solution can be written in, with the endings of their files."""

@@ -296,7 +296,7 @@ def test_missing_files_and_folders(folder: Path, capfd: pytest.CaptureFixture[st
     ("arguments", "said"),
     [
         (["solve"], "Missing argument 'SPEC'"),
-        (["solve", "net.spec", "--to", "pfd"], "there is no format `pfd`; known: pdf, html, latex, markdown, quarto, typst, text, json (did you mean `pdf`?)"),
+        (["solve", "net.spec", "--to", "pfd"], "there is no format `pfd`; known: pdf, html, latex, markdown, quarto, typst, text, json, tex-values (did you mean `pdf`?)"),
         (["solve", "net.spec", "-o", "a.docx"], "no format has the ending `.docx`; known: .pdf, .html, .tex, .md, .qmd, .typ, .txt, .json"),
         (["solve", "net.spec", "-o", "page"], "`page` has no ending; known: .pdf, .html, .tex, .md, .qmd, .typ, .txt, .json"),
         (["draw", "net.spec", "-o", "a.jpg"], "no format has the ending `.jpg`; known: .svg, .pdf, .png, .dot"),
@@ -393,7 +393,8 @@ def test_the_library(folder: Path) -> None:
     found.save("page", "text")
     assert (folder / "page").read_text("utf-8") == found.text()
     with pytest.raises(
-        ValueError, match=r"no format for `a\.docx`; known: pdf, html, latex, markdown, quarto, typst, text, json"
+        ValueError,
+        match=r"no format for `a\.docx`; known: pdf, html, latex, markdown, quarto, typst, text, json, tex-values",
     ):
         found.save("a.docx")
     with pytest.raises(graphdsl.SpecError, match="`q` is not defined"):

@@ -27,7 +27,7 @@ FLOORS = (
     {"uses"},
     {"graph", "letters"},
     {"trace", "update", "schedule", "sequence", "program", "arrays", "long", "run", "routes"},
-    {"phrases", "explain", "pieces", "network", "depict", "circuit", "views"},
+    {"phrases", "explain", "pieces", "values", "network", "depict", "circuit", "views"},
     {"figures"},
     {"write", "draw", "files"},
     {"page"},

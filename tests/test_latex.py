@@ -574,3 +574,39 @@ def test_an_engine_reads_nothing_else_and_starts_no_program(engine: Engine, tmp_
     shell = r"\immediate\write18{touch %s}" if engine == "pdflatex" else r"\directlua{os.execute('touch %s')}"
     tex_engine.compile(page % (shell % (tmp_path / "touched")), engine)
     assert not (tmp_path / "touched").exists()
+
+
+# Numbers in the author's own sentences.
+
+
+@pytest.mark.parametrize(
+    "name", ["two-relu-layers-twin", "training/aio-momentum", "nets/mazur", "recurrent/rnn-three-steps"]
+)
+def test_numbers_bear_the_names_by_which_they_are_expected(name: str) -> None:
+    """What the spec expects of a node, a parameter or a loss is found under the same name, within its last digit."""
+    found = solve(ROOT / f"{name}.spec")
+    numbers = dict(re.findall(r"\\gdset\{(.+)\}\{(.*)\}", found.tex_values()))
+    total = [
+        v
+        for v in found.verdicts
+        if "/" not in v.expected.words or v.expected.words.startswith(f"d{found.model.objectives[0].key}/")
+    ]
+    assert len(total) > 3
+    for verdict in total:
+        printed = Decimal(numbers[verdict.expected.words])
+        assert abs(printed - verdict.ours.value) <= Decimal(1).scaleb(printed.as_tuple().exponent) / 2
+
+
+@pytest.mark.tex
+@pytest.mark.parametrize("engine", ["pdflatex", "lualatex"])
+def test_numbers_stand_in_words_and_formulas(engine: Engine, tmp_path: Path) -> None:
+    values = solve(
+        "input x = 2\nparam W = [1.5, -0.25], eta = 3\ny = W*x*eta\nloss E = sum(y)\ntrain sgd { eta = 0.1 }\n"
+    ).tex_values()
+    body = r"W: \gdval{W[2]}, $E = \gdval{E}$, then \gdval{E.after}; d \gdval{dE/dW[1]}; \gdval{eta}; none: \gdval{no_such}."
+    source = rf"\documentclass{{article}}{values}\begin{{document}}{body}\end{{document}}"
+    made = tex_engine.run(source, engine)
+    (tmp_path / "a.pdf").write_bytes(made.pdf)
+    said = subprocess.run(["pdftotext", tmp_path / "a.pdf", "-"], capture_output=True, text=True, check=True).stdout
+    assert "W: −0.25, E = 7.5, then" in said and "3; none: ??." in said
+    assert "graphdsl has no number no_such" in made.log
