@@ -226,10 +226,14 @@ class FencesNotation:
 
 @dataclass(frozen=True, slots=True)
 class SuperscriptNotation:
-    """`base` raised to the argument (e^x); the argument with a `mark` on it (Aᵀ); or the first to the second (a^x)."""
+    """`base` raised to the argument (e^x); the argument with a `mark` on it (Aᵀ); or the first to the second (a^x).
+
+    called: the function's name, for an argument that is written out as an array, which is too large to stand above.
+    """
 
     base: str = ""
     mark: str = ""
+    called: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -159,7 +159,7 @@ def _tanh_formula(args: tuple[Expr, ...], given: Attributes) -> Expr:
 
 
 EXP: Operation = entrywise_row(
-    "exp", SuperscriptNotation(base="e"), lambda x, out, _: out, compute=by_arithmetic("exp")
+    "exp", SuperscriptNotation(base="e", called="exp"), lambda x, out, _: out, compute=by_arithmetic("exp")
 )
 EXP_CALLED: Operation = replace(EXP, notation=FunctionNotation("exp"))
 """The same where e is a name of the author's."""

@@ -324,6 +324,8 @@ class Printer(ABC):
                 between = self.comma if separator == "," else self.semicolon
                 fenced = self.fences(left, right, between.join(self.formula(a) for a in arguments))
                 return Piece(self._marked_by(fenced, call, attribute), ATOM)
+            case SuperscriptNotation(called=name) if name and any(isinstance(a, Array) for a in walk(arguments[0])):
+                return Piece(self.function(name, 0, "", self.formula(arguments[0])), ATOM)
             case SuperscriptNotation():
                 return Piece(self._superscripted(call.operation.notation, arguments), POWER)
             case BigOperatorNotation(sign, attribute):
