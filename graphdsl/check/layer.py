@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from graphdsl import ops
 from graphdsl.check.resolve import Resolver, Typed
@@ -55,9 +55,9 @@ def declare_layer(
     key = statement.name.text
     if names:
         parts = tuple(Symbol(name.text) for name in names)
-        units = Symbol(key, (size,), Ink(key), parts)
+        units, z = (layer_symbol(key, number_, p, (size,)) for p in ("", "z"))
         z_parts = tuple(Symbol(f"z_{n.text}", (), z_inks.get(n.text) or Ink("z", n.text)) for n in names)
-        z = Symbol(f"{key}.z", (size,), Ink("z", key), z_parts)
+        units, z = replace(units, parts=parts), replace(z, parts=z_parts)
     else:
         units, z = (layer_symbol(key, number_, p, (size,)) for p in ("", "z"))
     scope.declare(key, "layer", statement.name.span, units)

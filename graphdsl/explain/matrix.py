@@ -23,6 +23,7 @@ from graphdsl.expr import (
     Number,
     Partial,
     Product,
+    Relation,
     Symbol,
     add,
     equals,
@@ -338,7 +339,10 @@ class MatrixPasses:
 
 
 def in_matrices(note: Note, graph: Graph, phrases: Phrases) -> Note:
-    """What is given, with the error in matrices."""
+    """What is given, with the vector of each layer whose units have names, and the error in matrices."""
+    layers = [Math(_vector(layer.units)) for layer in graph.model.layers if layer.named]
+    told = (Item(phrases.say("layer_vectors"), phrases.joined([(said,) for said in layers])),) if layers else ()
+    note = replace(note, items=(*note.items, *told))
     loss = graph.model.loss
     if loss is None:
         return note
@@ -346,6 +350,12 @@ def in_matrices(note: Note, graph: Graph, phrases: Phrases) -> Note:
     error = phrases.say("error")
     said = Item(error, (Math(equals(loss, shown(formula))),))
     return replace(note, items=tuple(said if item.term == error else item for item in note.items))
+
+
+def _vector(units: Symbol) -> Relation:
+    """a⁽¹⁾ = [H₁, H₂]"""
+    assert units.parts is not None, "these units have names"
+    return equals(units, Array(units.shape, units.parts))
 
 
 def acts_on_entries(note: Note, graph: Graph, phrases: Phrases) -> Note:
