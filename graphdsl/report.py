@@ -19,6 +19,9 @@ PageSize = Literal["a4", "letter"]
 PARTS: tuple[Part, ...] = get_args(Part)
 
 
+SWITCH = ("on", "off")
+
+
 @dataclass(frozen=True, slots=True)
 class Key:
     """One key of `report`.
@@ -46,6 +49,16 @@ KEYS: Mapping[str, Key] = {
     "page": Key(get_args(PageSize), says="The size of the paper.", default="`a4`"),
     "tangents": Key(says="Whose forward mode is shown.", form="[x1, x2]"),
     "nudges": Key(says="What is changed a little, and by how much.", form="[b = 0.001]"),
+    "notices": Key(
+        SWITCH,
+        says="Whether the page points at what a teacher would: dead and saturated units, twins, a step that is too long.",
+        default="`on`",
+    ),
+    "rules": Key(
+        SWITCH,
+        says="Whether an appendix derives the rules that the page relied on, and only those.",
+        default="`off`",
+    ),
     **dict.fromkeys(("detail", "explain", "gates", "in_full", "language", "notation", "table", "view"), Key()),
 }
 """Every key of `report`. Each that says what it does is an option of the command line too."""
@@ -56,9 +69,12 @@ class Report:
     """What a page is asked to be; it changes no number.
 
     tangents: the entries whose forward mode is shown. nudges: by how much entries are changed to try a derivative.
+    notices: whether it points at dead units and the like. rules: whether it derives the rules that it relied on.
     """
 
     style: Style = "chain"
     page: PageSize = "a4"
     tangents: tuple[str, ...] = ()
     nudges: Mapping[str, Decimal] = field(default_factory=dict)
+    notices: bool = True
+    rules: bool = False

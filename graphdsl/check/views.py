@@ -27,6 +27,8 @@ def asked(said: Mapping[str, Setting], nodes: tuple[Node, ...], scope: Scope, re
         page=_one_of(PAGES, word(said, "page")) or "a4",
         tangents=_tangents(said, scope, resolver),
         nudges=_nudges(said, scope, resolver),
+        notices=word(said, "notices") != "off",
+        rules=word(said, "rules") == "on",
     )
 
 

@@ -13,10 +13,12 @@ from graphdsl.explain.front import conventions, given
 from graphdsl.explain.letters import in_letters
 from graphdsl.explain.lines import Lines
 from graphdsl.explain.matrix import MatrixLines, MatrixPasses, Tensors, acts_on_entries, in_matrices, on_arrays
+from graphdsl.explain.notices import with_notices
 from graphdsl.explain.nudges import nudges
 from graphdsl.explain.order import Order
 from graphdsl.explain.passes import Passes
 from graphdsl.explain.questions import answers, opening, tasks, with_remarks
+from graphdsl.explain.rules import rules_used
 from graphdsl.explain.samples import Batch, all_samples, given_samples, is_batch
 from graphdsl.explain.symmetry import Colours, colours
 from graphdsl.explain.tables import published, results, rounds
@@ -52,10 +54,13 @@ def explain(
     blocks += [] if diagram is None else [_figure(diagram, trace.graph, phrases)]
     blocks += story.front()
     blocks += story.brief() if len(trace.graph.symbols) > MOST_ENTRIES else [*story.rounds(), *story.ending()]
+    if wanted.notices:
+        blocks = with_notices(blocks, trace, story.colours, phrases)
     if not model.letters:
         blocks += story.views()
         blocks += answers(trace, story.first_pass(), phrases)
     blocks += published(verdicts, trace.graph.symbols, phrases)
+    blocks += rules_used(trace.graph, wanted, phrases) if wanted.rules else []
     return Document(
         title=model.title or phrases.words("untitled"),
         subtitle=_subtitle(trace, phrases),
