@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import itertools
 import random
+from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal, localcontext
 from pathlib import Path
 
 import pytest
+from reading import false_lines
 
 from graphdsl.derive.evaluate import evaluate
 from graphdsl.document import Section
-from graphdsl.explain.rules import TABLE, Rule
-from graphdsl.expr import Expr, Partial, Symbol, add, multiply, number, walk
+from graphdsl.explain.rules import TABLE, Rule, Step
+from graphdsl.expr import Expr, Partial, Symbol, add, children, equals, multiply, number, walk, with_children
 from graphdsl.numbers import Decimal50, Num, Tensor, scalar
+from graphdsl.phrases import load
+from graphdsl.solve import Solution, read, solve, solved
 
 SPECS = Path(__file__).parent.parent / "specs"
 ARITHMETIC = Decimal50()
@@ -35,13 +40,13 @@ FREE = {
 
 
 def symbols_of(rule: Rule) -> dict[str, Symbol]:
-    return {n.key: n for step in rule.steps for n in walk(step.chain) if isinstance(n, Symbol)}
+    return {n.key: n for step in (*rule.assumed, *rule.steps) for n in walk(step.chain) if isinstance(n, Symbol)}
 
 
 def definitions(rule: Rule) -> dict[str, Expr]:
     names = symbols_of(rule)
     found = {key: make(names) for key, make in FREE.get(rule.name, {}).items()}
-    for step in rule.steps:
+    for step in (*rule.assumed, *rule.steps):
         if step.defines:
             name = step.chain.members[0]
             assert isinstance(name, Symbol) and name.key not in found, "a name is defined once"
@@ -93,24 +98,97 @@ class Point:
 
 
 def _without(expr: Expr, inside: dict[Partial, Symbol]) -> Expr:
-    from graphdsl.expr import children, with_children
-
     if isinstance(expr, Partial):
         return inside[expr]
     return with_children(expr, tuple(_without(child, inside) for child in children(expr)))
 
 
-@pytest.mark.parametrize("rule", TABLE, ids=lambda rule: rule.name)
-def test_every_line_of_a_rule_holds_at_random_points(rule: Rule) -> None:
+def false_steps(rule: Rule) -> Iterator[str]:
     for seed in range(5):
         point = Point(rule, seed)
         for step in rule.steps:
             for a, b in itertools.pairwise(step.chain.members):
                 x, y = point.value(a), point.value(b)
-                assert abs(x - y) <= CLOSE * max(1, abs(x), abs(y)), f"{rule.name}: {a} = {x}, {b} = {y}"
+                if abs(x - y) > CLOSE * max(1, abs(x), abs(y)):
+                    yield f"{rule.name}: {a} = {x}, {b} = {y}"
 
 
-def appendix(document: object) -> list[str]:
-    blocks = document.blocks  # type: ignore[attr-defined]
-    found = [b for b in blocks if isinstance(b, Section) and b.anchor == "rules"]
-    return [inner.anchor.removeprefix("rule:") for section in found for inner in section.blocks]
+def test_every_line_of_every_rule_holds_at_random_points() -> None:
+    assert not [false for rule in TABLE for false in false_steps(rule)]
+
+
+def test_a_false_line_would_be_seen() -> None:
+    rule = next(rule for rule in TABLE if rule.name == "sigmoid")
+    name, *_, last = rule.steps[-1].chain.members
+    wrong = replace(rule, steps=(*rule.steps, Step(equals(name, multiply(last, number("1.000001"))))))
+    assert list(false_steps(wrong))
+
+
+def appendix(solution: Solution) -> list[str]:
+    """The rules that a page derives."""
+    with_rules = replace(solution, report=replace(solution.report, rules=True))
+    found = [b for b in with_rules.document.blocks if isinstance(b, Section) and b.anchor == "rules"]
+    return [s.anchor.removeprefix("rule:") for section in found for s in section.blocks if isinstance(s, Section)]
+
+
+NEEDED = {
+    "two-relu-layers": ["relu", "half_squared_error"],
+    "nets/mazur": ["sigmoid", "half_squared_error"],
+    "nets/insper-tanh": ["tanh", "squared_error"],
+    "nets/rahul-relu-bce": ["logarithm", "relu", "sigmoid", "binary_cross_entropy"],
+    "training/gbasran-adam": ["bias_correction"],
+    "circuits/colah": ["product"],
+    "circuits/batra-jacobian": [],
+    "softmax/victorzhou-softmax": [],
+    "recurrent/rnn-three-steps": ["tanh", "half_squared_error"],
+}
+
+
+@pytest.mark.parametrize("name", NEEDED)
+def test_a_page_has_exactly_the_rules_that_it_relied_on(name: str) -> None:
+    assert appendix(solved(read(SPECS / f"{name}.spec"))) == NEEDED[name]
+
+
+CLASSIFIER = """
+input x = [1, 2]
+target t = [0, 1, 0]
+param W[3, 2] = 0.1
+z = W @ x
+p = softmax(z)
+loss L = cross_entropy(t, p)
+"""
+
+
+def test_matrix_rules_belong_to_matrices() -> None:
+    softmax = ["logarithm", "softmax", "cross_entropy"]
+    assert appendix(solve(CLASSIFIER)) == [*softmax, "matrix"]
+    assert appendix(solve(CLASSIFIER, report={"style": "chain"})) == softmax
+
+
+def test_what_the_loss_does_not_depend_on_needs_no_rule() -> None:
+    aside = "\nq = tanh(z[1])\nparam v = 1\ny = 2*v\nloss E = (y - 1)^2\n"
+    assert appendix(solve("input z = [1, 2]" + aside)) == ["squared_error"]
+
+
+def test_the_appendix_is_wanted() -> None:
+    """It is off unless the spec or the command line asks for it."""
+    spec = (SPECS / "two-relu-layers.spec").read_text("utf-8")
+    assert "Rules used" not in solve(spec).text()
+    assert "Rules used" in solve(spec + "\nreport { rules = on }\n").text()
+    assert "Rules used" in solve(spec, report={"rules": "on"}).text()
+
+
+def test_every_rule_and_reason_has_its_words() -> None:
+    words = {f"rule_{rule.name}" for rule in TABLE} | {step.why for rule in TABLE for step in rule.steps if step.why}
+    assert words <= load().table.keys()
+
+
+def test_no_reason_is_idle() -> None:
+    used = {step.why for rule in TABLE for step in rule.steps} | {"why_softmax", "why_sigmoid", "why_tanh"}
+    assert {key for key in load().table if key.startswith("why_")} <= used
+
+
+@pytest.mark.parametrize("name", [name for name, rules in NEEDED.items() if rules])
+def test_the_appendix_reads_true(name: str) -> None:
+    made = solve(SPECS / f"{name}.spec", report={"rules": "on"})
+    assert not list(false_lines(made.text()))

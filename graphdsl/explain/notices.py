@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import reduce
 
 from graphdsl.derive.evaluate import evaluate
 from graphdsl.document import Block, Inlines, Item, Math, Note, Section
@@ -12,10 +14,25 @@ from graphdsl.explain.samples import batch_symbol, numbers_of
 from graphdsl.explain.symmetry import Colours
 from graphdsl.explain.updating import is_plain
 from graphdsl.explain.worked import PRODUCT, numeral
-from graphdsl.expr import ZERO, Call, Expr, Operation, Partial, Relation, Sign, Symbol, equals, walk
+from graphdsl.expr import (
+    ONE,
+    ZERO,
+    Call,
+    Expr,
+    Operation,
+    Partial,
+    Quotient,
+    Relation,
+    Sign,
+    Symbol,
+    equals,
+    mentions,
+    number,
+    walk,
+)
 from graphdsl.graph import Graph, entry_symbols
 from graphdsl.numbers import Decimal50, Num, NumberMistake, Tensor, scalar
-from graphdsl.ops import LN_PROBABILITY, RELU, SIGMOID, TANH
+from graphdsl.ops import ABS, LN, LN_PROBABILITY, NORM, RELU, SIGMOID, TANH, call
 from graphdsl.phrases import Phrases
 from graphdsl.run import forward, over, over_batch
 from graphdsl.trace import Round, Sample, Trace
@@ -185,11 +202,21 @@ def saturated(seen: Seen) -> Notice | None:
 
 def _is_flat(seen: Seen, unit: str, argument: str) -> bool:
     """Whether the slope is small, and what is left of the gradient too: with cross-entropy the slope cancels."""
-    if argument not in seen.graph.computed:
+    if argument not in seen.graph.computed or _is_probability(seen, unit):
         return False
     slopes, left, above = seen.slopes(unit, argument), seen.gradients(argument), seen.gradients(unit)
     small = all(abs(x.value) < FLAT for x in slopes) and all(abs(x.value) < FLAT for x in left)
     return small and any(x.value for x in above)
+
+
+def _is_probability(seen: Seen, unit: str) -> bool:
+    """Whether the loss takes its logarithm: that grows as fast as the slope falls."""
+    logs = {LN.name, LN_PROBABILITY.name}
+    return any(
+        isinstance(node, Call) and node.operation.name in logs and mentions(node, unit)
+        for use in seen.graph.entries.successors(unit)
+        for node in walk(seen.graph.formula(use))
+    )
 
 
 def resting(seen: Seen) -> Notice | None:
@@ -237,7 +264,7 @@ def rising(seen: Seen) -> Notice | None:
         "error": (Math(batch_symbol(seen.graph, numbers_of(seen.round))),),
         "before": (Math(numeral(loss, seen.objective)),),
         "after": (Math(numeral(after, seen.objective)),),
-        "part": (Math(numeral(Num(Decimal(2**halvings)), PRODUCT)),),
+        "part": (Math(Quotient(ONE, number(2**halvings))),),
         "less": (Math(numeral(less, seen.objective)),),
     }
     key = "notice_rising_eta" if plain else "notice_rising"
@@ -296,7 +323,7 @@ def twins(seen: Seen) -> Notice | None:
         return None
     groups: dict[int, list[str]] = {}
     for key in seen.graph.computed:
-        if not seen.graph.is_argument(key) and key != seen.objective and _own_parameters(seen, key):
+        if not seen.graph.is_argument(key) and _is_hidden(seen, key) and _own_parameters(seen, key):
             groups.setdefault(seen.colours[key], []).append(key)
     found = [same for same in groups.values() if len(same) > 1 and _apart(seen, same)]
     if not 0 < sum(map(len, found)) <= 2 * MOST_NAMED:
@@ -304,6 +331,11 @@ def twins(seen: Seen) -> Notice | None:
     listed = [seen.names(same) for same in found]
     key = "notice_twins_one" if len(found) == 1 else "notice_twins_many"
     return Notice(seen.phrases.say(key, units=seen.phrases.joined(listed)), ("update",))
+
+
+def _is_hidden(seen: Seen, key: str) -> bool:
+    """Whether what it gives is weighted further on: outputs are told apart by their targets."""
+    return any(seen.trained(use) for use in seen.graph.entries.successors(key))
 
 
 def _own_parameters(seen: Seen, key: str) -> set[str]:
@@ -340,7 +372,64 @@ def extreme(seen: Seen) -> Notice | None:
     return None
 
 
-KINDS: tuple[Find, ...] = (met, rising, dead, saturated, twins, extreme, resting)
+def over_steps(seen: Seen) -> Notice | None:
+    """A gradient that gets ever shorter, or longer, on its way back through a family, and in the end by far."""
+    if len(seen.samples) > 1 or not seen.objective:
+        return None
+    for members in _families(seen):
+        lengths = [_length(seen, member) for member in members]
+        words = _over_steps(seen, members, lengths)
+        if words:
+            return Notice(words, ("backward",))
+    return None
+
+
+def _over_steps(seen: Seen, members: list[Symbol], lengths: list[Num]) -> Inlines:
+    pairs = list(itertools.pairwise(x.value for x in lengths))
+    first, last = lengths[0].value, lengths[-1].value
+    vanishes = all(a < b for a, b in pairs) and first < FLAT * last
+    explodes = all(a > b for a, b in pairs) and last < FLAT * first
+    if not vanishes and not explodes:
+        return ()
+    objective = seen.graph.symbols[seen.objective]
+    ends = [(members[-1], lengths[-1]), (members[0], lengths[0])]
+    late, early = (
+        Math(equals(call(NORM if m.shape else ABS, Partial(objective, m)), numeral(x, PRODUCT))) for m, x in ends
+    )
+    places = {"from": (Math(members[-1]),), "to": (Math(members[0]),), "late": (late,), "early": (early,)}
+    return seen.phrases.say("notice_vanishes" if vanishes else "notice_explodes", **places)
+
+
+def _families(seen: Seen) -> Iterator[list[Symbol]]:
+    """At least three nodes h[1], h[2], … that a gradient reaches one by one, each made of the one before it."""
+    found: dict[str, list[Symbol]] = {}
+    gradients = seen.samples[0].gradients[seen.objective]
+    for node in seen.graph.model.nodes:
+        name, bracket, _ = node.symbol.key.rpartition("[")
+        if bracket and node.role == "equation" and _first(node.symbol) in gradients:
+            found.setdefault(name, []).append(node.symbol)
+    for members in found.values():
+        if len(members) > 2 and all(_leads(seen.graph, a, b) for a, b in itertools.pairwise(members)):
+            yield members
+
+
+def _leads(graph: Graph, a: Symbol, b: Symbol) -> bool:
+    import networkx as nx
+
+    return bool(nx.has_path(graph.entries, _first(a), _first(b)))
+
+
+def _first(symbol: Symbol) -> str:
+    return next(iter(entry_symbols(symbol))).key
+
+
+def _length(seen: Seen, member: Symbol) -> Num:
+    """The length of the gradient of a tensor."""
+    squares = [EXACT.multiply(x, x) for e in entry_symbols(member) for x in seen.gradients(e.key)]
+    return EXACT.function("sqrt", reduce(EXACT.add, squares))
+
+
+KINDS: tuple[Find, ...] = (met, rising, dead, saturated, over_steps, twins, extreme, resting)
 """The kinds of notice; the weightiest first."""
 
 

@@ -40,11 +40,15 @@ from graphdsl.report import Report
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A line of a derivation: what is equal, and the phrase that says why. `defines`: its first member is a name for the last."""
+    """A line of a derivation: what is equal, and the phrase that says why.
+
+    defines: its first member is a name for the last. again: a line before it is of its kind, and says more.
+    """
 
     chain: Relation
     why: str = ""
     defines: bool = False
+    again: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,13 +64,14 @@ class Derived:
 class Rule:
     """A rule by its name, its derivation, and the test whether a page's derivatives need it.
 
-    The phrases `rule_…` and `rule_…_why_…` hold its words. A step without names on both sides of one sign holds for every
-    value of the names that no step defines.
+    Its title is the phrase `rule_…`. assumed: definitions that stand in a rule before it. Every step holds for all values of
+    the names that nothing defines.
     """
 
     name: str
     steps: tuple[Step, ...]
     used: Callable[[Derived], bool]
+    assumed: tuple[Step, ...] = ()
 
 
 def rules_used(graph: Graph, report: Report, phrases: Phrases) -> list[Block]:
@@ -85,7 +90,9 @@ def derived(graph: Graph, report: Report) -> Derived:
 
 
 def _section(rule: Rule, phrases: Phrases) -> Section:
-    lines = tuple(Line(step.chain, phrases.say(step.why) if step.why else ()) for step in rule.steps)
+    lines = tuple(
+        Line(step.chain, phrases.say(step.why) if step.why else (), compact=step.again) for step in rule.steps
+    )
     return Section(phrases.say(f"rule_{rule.name}"), (Derivation(lines),), f"rule:{rule.name}")
 
 
@@ -299,10 +306,10 @@ def _root() -> tuple[Step, ...]:
 Z1, Z2, Z3, P1, P2, P3, T1, T2, T3 = (_name(letter, str(i)) for letter in "zpt" for i in (1, 2, 3))
 
 
-def _shares(why: str = "") -> tuple[Step, ...]:
+def _shares() -> tuple[Step, ...]:
     """p₁ and p₂ of three, over the sum of the powers."""
     return (
-        _defined(S, add(_exp(Z1), _exp(Z2), _exp(Z3)), why=why),
+        _defined(S, add(_exp(Z1), _exp(Z2), _exp(Z3)), why="why_three"),
         _defined(P1, Quotient(_exp(Z1), S)),
         _defined(P2, Quotient(_exp(Z2), S)),
     )
@@ -312,12 +319,16 @@ def _softmax() -> tuple[Step, ...]:
     own = Quotient(subtract(Product((_exp(Z1), S)), Product((_exp(Z1), _exp(Z1)))), _two(S))
     other = Quotient(negate(Product((_exp(Z1), _exp(Z2)))), _two(S))
     return (
-        *_shares("why_three"),
+        *_shares(),
         _step(_by(P1, Z1), own, why="why_quotient"),
         _step(_by(P1, Z1), Product((P1, subtract(ONE, P1)))),
         _step(_by(P1, Z2), other, why="why_not_above"),
         _step(_by(P1, Z2), negate(Product((P1, P2)))),
     )
+
+
+def _third_share() -> Step:
+    return _defined(P3, Quotient(_exp(Z3), S))
 
 
 def _cross_entropy() -> tuple[Step, ...]:
@@ -326,9 +337,7 @@ def _cross_entropy() -> tuple[Step, ...]:
     others = [Product((Quotient(t, p), P1, p)) for t, p in ((T2, P2), (T3, P3))]
     total = add(T1, T2, T3)
     return (
-        *_shares(),
-        _defined(P3, Quotient(_exp(Z3), S)),
-        _defined(E, negate(add(*terms))),
+        _defined(E, negate(add(*terms)), why="why_shares"),
         _step(_by(E, Z1), add(negate(own), *others), why="why_softmax_slopes"),
         _step(_by(E, Z1), subtract(Product((P1, total)), T1), why="why_cancelled"),
         Step(equals(total, ONE), "why_sum_of_targets"),
@@ -430,7 +439,6 @@ def _normalised() -> tuple[Step, ...]:
     own, other = subtract(X1, MU), subtract(X2, MU)
     bent = Quotient(own, Product((number(3), S)))
     return (
-        *_spread(),
         _defined(S, ops.call(ops.SQRT, add(V, EPSILON)), why="why_epsilon"),
         _defined(Y1, Quotient(own, S)),
         _defined(Y2, Quotient(other, S)),
@@ -463,26 +471,21 @@ def _normalises(page: Derived) -> bool:
 def _of_matrix() -> tuple[Step, ...]:
     w = {(i, j): _name("w", f"{i}{j}") for i in (1, 2) for j in (1, 2)}
     x, z, d = ({i: _name(letter, str(i)) for i in (1, 2)} for letter in "xzδ")
+    by_weights = [equals(_by(E, w[i, j]), Product((d[i], x[j]))) for i in (1, 2) for j in (1, 2)]
+    by_entries = [equals(_by(E, x[j]), add(Product((w[1, j], d[1])), Product((w[2, j], d[2])))) for j in (1, 2)]
     return (
-        *(
-            _defined(z[i], add(Product((w[i, 1], x[1])), Product((w[i, 2], x[2]))), why="why_by_rows" * (i == 1))
-            for i in (1, 2)
-        ),
-        *(_defined(d[i], _by(E, z[i]), why="why_delta" * (i == 1)) for i in (1, 2)),
-        *(
-            _step(_by(E, w[i, j]), Product((d[i], x[j])), why="why_outer" * (i == j == 1))
-            for i in (1, 2)
-            for j in (1, 2)
-        ),
-        *(
-            _step(
-                _by(E, x[j]),
-                add(Product((w[1, j], d[1])), Product((w[2, j], d[2]))),
-                why="why_transposed" * (j == 1),
-            )
-            for j in (1, 2)
-        ),
+        _defined(z[1], add(Product((w[1, 1], x[1])), Product((w[1, 2], x[2]))), why="why_by_rows"),
+        _defined(z[2], add(Product((w[2, 1], x[1])), Product((w[2, 2], x[2])))),
+        _defined(d[1], _by(E, z[1]), why="why_delta"),
+        Step(equals(d[2], _by(E, z[2])), defines=True, again=True),
+        *_alike(by_weights, "why_outer"),
+        *_alike(by_entries, "why_transposed"),
     )
+
+
+def _alike(chains: list[Relation], why: str) -> Iterator[Step]:
+    """Lines of one kind: the first says why."""
+    return (Step(chain, "" if i else why, again=i > 0) for i, chain in enumerate(chains))
 
 
 def _bias() -> tuple[Step, ...]:
@@ -502,8 +505,13 @@ def _bias() -> tuple[Step, ...]:
     )
 
 
-def _rule(name: str, make: Callable[[], tuple[Step, ...]], used: Callable[[Derived], bool]) -> Rule:
-    return Rule(name, make(), used)
+def _rule(
+    name: str,
+    make: Callable[[], tuple[Step, ...]],
+    used: Callable[[Derived], bool],
+    assumed: tuple[Step, ...] = (),
+) -> Rule:
+    return Rule(name, make(), used, assumed)
 
 
 TABLE: tuple[Rule, ...] = (
@@ -517,10 +525,10 @@ TABLE: tuple[Rule, ...] = (
     _rule("sigmoid", _sigmoid, _of(ops.SIGMOID)),
     _rule("tanh", _tanh, _of(ops.TANH)),
     _rule("variance", _variance, _of(ops.VARIANCE, ops.STD)),
-    _rule("normalised", _normalised, _normalises),
+    _rule("normalised", _normalised, _normalises, _spread()),
     _rule("softplus", _softplus, _of(ops.SOFTPLUS)),
     _rule("softmax", _softmax, _of(ops.SOFTMAX, ops.LOG_SUM_EXP)),
-    _rule("cross_entropy", _cross_entropy, _crossed(ops.SOFTMAX, ops.LOG_SUM_EXP)),
+    _rule("cross_entropy", _cross_entropy, _crossed(ops.SOFTMAX, ops.LOG_SUM_EXP), (*_shares(), _third_share())),
     _rule("binary_cross_entropy", _binary, _crossed(ops.SIGMOID)),
     _rule("half_squared_error", lambda: _square(HALF), _squared(True)),
     _rule("squared_error", lambda: _square(None), _squared(False)),
