@@ -26,6 +26,7 @@ from graphdsl.expr import (
     Sign,
     Symbol,
     equals,
+    has_names,
     mentions,
     number,
     walk,
@@ -163,6 +164,8 @@ def dead(seen: Seen) -> Notice | None:
     if not seen.whole or not seen.objective:
         return None
     off = [(u, z) for u, z in seen.units(RELU) if _is_off(seen, u, z)]
+    shut = {z for _, z in off}
+    off = [(u, z) for u, z in off if seen.trained(z) and _uses(seen, seen.trained(z)) <= shut]
     if not 0 < len(off) <= MOST_NAMED:
         return None
     still = list(dict.fromkeys(w for _, z in off for w in seen.trained(z)))
@@ -179,11 +182,14 @@ def dead(seen: Seen) -> Notice | None:
 
 
 def _is_off(seen: Seen, unit: str, argument: str) -> bool:
-    """Whether it is off for every sample, and so are all that share a parameter with it, as the places of a filter do."""
-    if max(seen.values(argument)) > 0 or any(slope.value for slope in seen.slopes(unit, argument)):
-        return False
-    own = seen.trained(argument)
-    return bool(own) and not any(gradient.value for key in own for gradient in seen.gradients(key))
+    """Whether nothing passes it in any sample."""
+    return max(seen.values(argument)) <= 0 and not any(slope.value for slope in seen.slopes(unit, argument))
+
+
+def _uses(seen: Seen, parameters: Iterable[str]) -> set[str]:
+    """What is made with parameters but for the penalty: those of a filter have a use in each of its places."""
+    uses = {use for key in parameters for use in seen.graph.entries.successors(key)}
+    return {use for use in uses if seen.graph.computed[use][0].role != "penalty"}
 
 
 def saturated(seen: Seen) -> Notice | None:
@@ -406,7 +412,8 @@ def _families(seen: Seen) -> Iterator[list[Symbol]]:
     gradients = seen.samples[0].gradients[seen.objective]
     for node in seen.graph.model.nodes:
         name, bracket, _ = node.symbol.key.rpartition("[")
-        if bracket and node.role == "equation" and _first(node.symbol) in gradients:
+        made = has_names(node.formula)  # h[0] = 0 is where it begins
+        if made and bracket and node.role == "equation" and _first(node.symbol) in gradients:
             found.setdefault(name, []).append(node.symbol)
     for members in found.values():
         if len(members) > 2 and all(_leads(seen.graph, a, b) for a, b in itertools.pairwise(members)):
