@@ -241,9 +241,9 @@ def test_units_that_begin_equal_stay_equal() -> None:
     spec = TWINS.format(v="v1, v2")
     assert told(spec) == [
         (
-            "update@1",
-            "h₁ and h₂ began with equal weights and stay equal: whatever the number of rounds, they learn the same "
-            "and work as one unit.",
+            "forward@2",
+            "h₁ and h₂ are equal from the start, and training never parts them: they learn the same and work as one "
+            "unit.",
         )
     ]
     values = solve(spec, steps=7).trace.finals[0].values
@@ -307,11 +307,11 @@ GALLERY = {
     "perceptron/cornell-or": ["update@12"],
     "perceptron/unsw-perceptron": ["update@2"],
     "recurrent/thsis-rnn": ["backward@1"],
-    "tour/shortest": ["update@1"],
+    "tour/shortest": ["forward@2"],
     "training/reddit-and": ["update@1"],
-    "two-relu-layers": ["update@1"],
-    "two-relu-layers-as-layers": ["update@1"],
-    "two-relu-layers-by-hand": ["update@1"],
+    "two-relu-layers": ["forward@2"],
+    "two-relu-layers-as-layers": ["forward@2"],
+    "two-relu-layers-by-hand": ["forward@2"],
 }
 """Where the gallery's pages notice something; all others are silent. Each was read."""
 

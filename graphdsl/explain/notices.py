@@ -59,10 +59,14 @@ MINUS = Num(Decimal(-1))
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Words, and the parts of the round at one of whose ends they stand: the first that the page has."""
+    """Words, and the parts of the round at one of whose ends they stand: the first that the page has.
+
+    next: whether it is a part of the next round, or what stands for it after the last.
+    """
 
     words: Inlines
     parts: tuple[str, ...]
+    next: bool = False
 
 
 @dataclass(frozen=True)
@@ -336,7 +340,7 @@ def twins(seen: Seen) -> Notice | None:
         return None
     listed = [seen.names(same) for same in found]
     key = "notice_twins_one" if len(found) == 1 else "notice_twins_many"
-    return Notice(seen.phrases.say(key, units=seen.phrases.joined(listed)), ("update",))
+    return Notice(seen.phrases.say(key, units=seen.phrases.joined(listed)), ("forward",), next=True)
 
 
 def _is_hidden(seen: Seen, key: str) -> bool:
@@ -476,7 +480,13 @@ def _notices(anchors: set[str], trace: Trace, colours: Colours, phrases: Phrases
             if not any(anchor.endswith(f"@{round_.number}") for anchor in anchors):
                 continue
             notice = find(Seen(trace, round_, colours, phrases))
-            place = next((a for p in notice.parts if (a := f"{p}@{round_.number}") in anchors), "") if notice else ""
+            place = _place(notice, round_.number, anchors) if notice else ""
             if notice and place:
                 yield place, notice.words
                 break
+
+
+def _place(notice: Notice, number: int, anchors: set[str]) -> str:
+    """The anchor of the section where a notice stands; nothing where the page has none."""
+    places = (f"{part}@{number + notice.next}" for part in notice.parts)
+    return next((place for place in places if place in anchors), "")
