@@ -306,8 +306,9 @@ def _loss_along(seen: Seen, part: Decimal) -> Num | None:
         own = seen.round.parameters.get(quantity.symbol.key, quantity.value)
         flat = tuple(_moved(seen, entry.key, x, part) for entry, x in zip(entries, own.flat, strict=True))
         moved[quantity.symbol.key] = Tensor(own.shape, flat)
+    carried = Decimal50(model.display if model.carry == "displayed" else None)
     try:
-        found = [forward(seen.graph, {**moved, **_data(seen, sample)}, EXACT) for sample in seen.samples]
+        found = [forward(seen.graph, {**moved, **_data(seen, sample)}, carried) for sample in seen.samples]
     except (NumberMistake, ArithmeticError):
         return None
     total = over([env[model.loss.key].item for env in found], over_batch(model), EXACT)
