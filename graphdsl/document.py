@@ -7,6 +7,10 @@ from typing import Literal
 
 from graphdsl.diagram import Diagram
 from graphdsl.expr import Expr, Relation
+from graphdsl.plot import Plot
+
+Drawing = Diagram | Plot
+"""What a figure may be: boxes and arrows, or a curve."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,7 @@ class Table:
 class Figure:
     """A drawing that belongs to the text; `alt` says in words what it shows."""
 
-    diagram: Diagram
+    diagram: Drawing
     caption: Inlines
     alt: str
 

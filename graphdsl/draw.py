@@ -473,13 +473,13 @@ def _lettered(drawn: ET.Element, scene: _Scene, title: str) -> str:
         kind = _classes("arrow", edge.arrow.tone)
         group = _bare_group(body, groups[f"e{i}"], kind, f"{edge.arrow.source} {edge.arrow.target}")
         for line in _label(edge):
-            _write(group, line, edge.arrow.tone)
+            inscribe(group, line, edge.arrow.tone)
     for i, (box, shape) in enumerate(zip(scene.boxes, scene.shapes, strict=True), 1):
         group = _bare_group(body, groups[f"n{i}"], _classes(box.kind, box.tone), box.id)
         for line in inscriptions(box, shape):
-            _write(group, line, box.tone)
+            inscribe(group, line, box.tone)
     for line in key_lines(scene):
-        _write(ET.SubElement(body, f"{{{_SVG}}}g", {"class": "key"}), line, "plain")
+        inscribe(ET.SubElement(body, f"{{{_SVG}}}g", {"class": "key"}), line, "plain")
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
 
 
@@ -496,7 +496,7 @@ def _bare_group(body: ET.Element, drawn: ET.Element, kind: str, key: str) -> ET.
     return group
 
 
-def _write(group: ET.Element, line: Inscription, tone: Tone) -> None:
+def inscribe(group: ET.Element, line: Inscription, tone: Tone = "plain") -> None:
     """One text of several runs, each shifted from where the one before ended.
 
     A renderer that meets a sign which the text font lacks sets the whole chunk in another font: a line with such a

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import assert_never
 
+from graphdsl import plot
 from graphdsl.depict import finished
 from graphdsl.derive.evaluate import broadcast, common_shape, evaluate
 from graphdsl.diagram import Diagram, has_numbers
@@ -15,6 +16,7 @@ from graphdsl.document import (
     Block,
     Derivation,
     Document,
+    Drawing,
     Figure,
     Inline,
     Inlines,
@@ -43,6 +45,8 @@ from graphdsl.numbers import (
     rounded,
     trimmed,
 )
+
+from graphdsl.plot import Plot
 
 
 class FalseLine(Exception):
@@ -96,12 +100,17 @@ class _Figures:
                 rows = tuple(tuple(map(self.inlines, row)) for row in block.rows)
                 return replace(block, head=tuple(map(self.inlines, block.head)), rows=rows)
             case Figure():
-                return replace(block, diagram=self.diagram(block.diagram), caption=self.inlines(block.caption))
+                return replace(block, diagram=self.drawing(block.diagram), caption=self.inlines(block.caption))
             case Note():
                 items = tuple(Item(self.inlines(i.term), self.inlines(i.words)) for i in block.items)
                 return replace(block, title=self.inlines(block.title), items=items)
             case _:
                 assert_never(block)
+
+    def drawing(self, drawing: Drawing) -> Drawing:
+        if isinstance(drawing, Plot):
+            return plot.finished(drawing, lambda number: self.shown(number, 0))
+        return self.diagram(drawing)
 
     def diagram(self, diagram: Diagram) -> Diagram:
         return finished(diagram, lambda number: self.shown(number, 0)) if has_numbers(diagram) else diagram

@@ -29,6 +29,12 @@ STRAIGHT = 2_000
 CHECKPOINTS = 10
 """About so many, where nothing else is asked for."""
 
+POINTS = 100
+"""Of about so many epochs, evenly chosen, the loss is kept for a curve."""
+
+FIRST_EPOCHS = 20
+"""The loss of so many epochs at the beginning is kept, where it falls fast."""
+
 Numbers = tuple[float, ...]
 
 
@@ -80,9 +86,11 @@ class _Long:
         self.per_epoch = self.training.steps_per_epoch
         every = -(-self.training.epoch_of(self.training.steps) // CHECKPOINTS)
         self.every = self.training.checkpoints or every
+        self.stride = -(-self.training.epoch_of(self.training.steps) // POINTS)
         expected = self.graph.model.expected
         self.expected_epochs = {e.epoch for e in expected if e.epoch}
         self.expected = {(e.after or 0) - (1 if e.state and e.state != "direction" else 0) for e in expected}
+        self.expected |= {number - 1 for number in self.graph.model.report.in_full.rounds(self.training.steps)}
         self.expected |= {
             step for e in expected if e.epoch and not self._is_loss(e.of) for step in self._steps(e.epoch)
         }
@@ -234,7 +242,14 @@ class _Long:
         limit = self.training.stop_at
         over = limit is not None and loss <= float(limit.value)
         checkpoint = epoch % self.every == 0
-        if checkpoint or over or epoch <= 3 or end == self.training.steps or epoch in self.expected_epochs:
+        if (
+            checkpoint
+            or over
+            or epoch <= FIRST_EPOCHS
+            or epoch % self.stride == 0
+            or end == self.training.steps
+            or epoch in self.expected_epochs
+        ):
             self.epochs[epoch] = Epoch(epoch, end, _num(loss))
         if checkpoint:
             values = dict(zip(self.entries, map(_num, stand.parameters), strict=True))

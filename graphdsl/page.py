@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
-    from graphdsl.diagram import Diagram
-    from graphdsl.document import Document
+    from graphdsl.document import Document, Drawing
 
 Engine = Literal["typst", "lualatex", "pdflatex", "tectonic"]
 
@@ -42,25 +41,25 @@ def text(document: Document) -> str:
 
 def typst(document: Document) -> str:
     """The page as a Typst source."""
-    from graphdsl import draw
+    from graphdsl import picture
     from graphdsl.write import typst
 
-    return typst.write(document, draw.svg)
+    return typst.write(document, picture.svg)
 
 
 def latex(document: Document, fragment: bool = False) -> str:
     """The page as a LaTeX document, or as a fragment for `\\input`."""
-    from graphdsl.write import latex, tikz
+    from graphdsl.write import latex, tikz_plot
 
-    return latex.write(document, tikz.picture, fragment)
+    return latex.write(document, tikz_plot.picture, fragment)
 
 
 def html(document: Document) -> str:
     """The page as one HTML file that needs no other."""
-    from graphdsl import draw
+    from graphdsl import picture
     from graphdsl.write import html
 
-    return html.write(document, draw.svg)
+    return html.write(document, picture.svg)
 
 
 def pdf(document: Document, engine: Engine = "typst") -> bytes:
@@ -69,22 +68,22 @@ def pdf(document: Document, engine: Engine = "typst") -> bytes:
         from graphdsl.write import tex_engine
 
         return tex_engine.compile(latex(document), engine)
-    from graphdsl import draw
+    from graphdsl import picture
     from graphdsl.write import pdf
 
-    return pdf.render(document, draw.svg)
+    return pdf.render(document, picture.svg)
 
 
 def markdown(document: Document, stem: str, dialect: Literal["github", "quarto"]) -> Made:
     """The page as Markdown, and its figures, which stand beside it."""
-    from graphdsl import draw
+    from graphdsl import picture
     from graphdsl.write import markdown
 
     beside: dict[str, bytes] = {}
 
-    def named(number: int, diagram: Diagram) -> str:
+    def named(number: int, drawing: Drawing) -> str:
         name = f"{stem}-{number}.svg"
-        beside[name] = draw.render(diagram, "svg")
+        beside[name] = picture.signed(drawing)
         return name
 
     return Made(markdown.write(document, named, dialect).encode(), beside)

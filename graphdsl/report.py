@@ -59,9 +59,62 @@ KEYS: Mapping[str, Key] = {
         says="Whether an appendix derives the rules that the page relied on, and only those.",
         default="`off`",
     ),
-    **dict.fromkeys(("detail", "explain", "gates", "in_full", "language", "notation", "table", "view"), Key()),
+    "in_full": Key(
+        says="Which rounds are written out: a list of numbers and `last`, or `first`, `last`, `all`.",
+        form="[1, 2, last]",
+        default="up to four rounds all, else the first two and the last",
+    ),
+    "in_full_every": Key(says="Every so many rounds, one is written out.", form="100"),
+    "table": Key(
+        says="The columns of a trace table, with a row for each update, sample or time step; or `nodes`: a row for each.",
+        form="[x1, h1, dE/dw1, w1.after]",
+    ),
+    "contributions": Key(
+        ("no", "yes"),
+        says="Whether the gradient of each shared parameter is also written as the sum of what comes through each use.",
+        default="`yes` in matrices where its uses are time steps or other nodes, else `no`",
+    ),
+    **dict.fromkeys(("detail", "explain", "gates", "language", "notation", "view"), Key()),
 }
 """Every key of `report`. Each that says what it does is an option of the command line too."""
+
+
+MOST_ROUNDS = 4
+"""Up to so many rounds are written out where nothing else is asked for; of a longer training the first two and the last."""
+
+
+@dataclass(frozen=True, slots=True)
+class InFull:
+    """Which rounds are written out: those of these numbers, the last, each one that `every` divides; nothing said, a few."""
+
+    numbers: tuple[int, ...] = ()
+    last: bool = False
+    every: int = 0
+
+    def rounds(self, total: int) -> tuple[int, ...]:
+        """The numbers of the rounds of a training of so many, in order."""
+        if not (self.numbers or self.last or self.every):
+            return tuple(range(1, total + 1)) if total <= MOST_ROUNDS else (1, 2, total)
+        every = range(self.every, total + 1, self.every) if self.every else ()
+        chosen = {*self.numbers, *every, *((total,) if self.last else ())}
+        return tuple(sorted(number for number in chosen if number <= total))
+
+
+Shows = Literal["value", "gradient", "after", "change"]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a trace table: an entry's value, a derivative `of` by it, a parameter after its update, or by how much that changed it.
+
+    over: in a column of a family, whose key it then has, the entry at each time step; `entry`: the place in an array.
+    """
+
+    shows: Shows
+    key: str
+    of: str = ""
+    over: Mapping[int, str] = field(default_factory=dict)
+    entry: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +123,9 @@ class Report:
 
     tangents: the entries whose forward mode is shown. nudges: by how much entries are changed to try a derivative.
     notices: whether it points at dead units and the like. rules: whether it derives the rules that it relied on.
+    in_full: which rounds are written out. columns: of a trace table; `time`: what its time steps are called. nodes:
+    whether there is a table of nodes instead. contributions: whether the gradient of a shared parameter is written as the
+    sum of what comes through each use; empty where nothing was said.
     """
 
     style: Style = "chain"
@@ -78,3 +134,8 @@ class Report:
     nudges: Mapping[str, Decimal] = field(default_factory=dict)
     notices: bool = True
     rules: bool = False
+    in_full: InFull = field(default_factory=InFull)
+    columns: tuple[Column, ...] = ()
+    time: str = ""
+    nodes: bool = False
+    contributions: str = ""

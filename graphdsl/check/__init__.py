@@ -108,7 +108,7 @@ def check(spec: Spec) -> Model:
     tasks, remarks = questions.tasks(spec.of(Find)), questions.remarks(spec.of(Note))
     title, credit = _words(spec, "title", reporter), _words(spec, "source", reporter)
     _refuse_idle_targets(data, nodes, loss, bool(gradients), scope)
-    asked_for = asked(shown, nodes, scope, resolver)
+    asked_for = asked(shown, nodes, plan, objectives, scope, resolver)
     placed = columns(spec.of(Layers), nodes, scope, resolver)
     reporter.stop_if_errors()
     _announce_unused(data, nodes, scope)

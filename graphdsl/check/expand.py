@@ -384,6 +384,8 @@ class _Expander:
                 return statement
 
     def _setting(self, setting: Setting, frame: _Frame) -> Setting:
+        if setting.name.text == "table":
+            return setting  # the columns of a family stand for all its members: h[s]
         brackets = tuple(self._place(b, frame) for b in setting.brackets)
         value = setting.value if isinstance(setting.value, Quoted) else self._place(setting.value, frame)
         return replace(setting, brackets=brackets, value=value)

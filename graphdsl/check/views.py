@@ -7,10 +7,11 @@ from decimal import Decimal
 from typing import TypeVar, get_args
 
 from graphdsl.check.resolve import Resolver
+from graphdsl.check.rounds import in_full, trace_table
 from graphdsl.check.scope import Scope
 from graphdsl.check.settings import keys_of, word
 from graphdsl.expr import Array, Element, Expr, Relation, Symbol
-from graphdsl.model import Node
+from graphdsl.model import Node, Training
 from graphdsl.report import PageSize, Report, Style
 from graphdsl.syntax import Quoted, Setting
 
@@ -20,8 +21,16 @@ MOST_TANGENTS = 12
 """So many entries may have a forward mode of their own on the page."""
 
 
-def asked(said: Mapping[str, Setting], nodes: tuple[Node, ...], scope: Scope, resolver: Resolver) -> Report:
+def asked(
+    said: Mapping[str, Setting],
+    nodes: tuple[Node, ...],
+    plan: Training | None,
+    objectives: tuple[Symbol, ...],
+    scope: Scope,
+    resolver: Resolver,
+) -> Report:
     """What the page is asked to be."""
+    table = trace_table(said.get("table"), plan, objectives, scope, resolver)
     return Report(
         style=_one_of(STYLES, word(said, "style")) or _style_of(nodes),
         page=_one_of(PAGES, word(said, "page")) or "a4",
@@ -29,6 +38,11 @@ def asked(said: Mapping[str, Setting], nodes: tuple[Node, ...], scope: Scope, re
         nudges=_nudges(said, scope, resolver),
         notices=word(said, "notices") != "off",
         rules=word(said, "rules") == "on",
+        in_full=in_full(said, plan, scope, resolver),
+        columns=table.columns,
+        time=table.time,
+        nodes=table.nodes,
+        contributions=word(said, "contributions"),
     )
 
 

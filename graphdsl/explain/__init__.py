@@ -21,7 +21,8 @@ from graphdsl.explain.questions import answers, opening, tasks, with_remarks
 from graphdsl.explain.rules import rules_used
 from graphdsl.explain.samples import Batch, all_samples, given_samples, is_batch
 from graphdsl.explain.symmetry import Colours, colours
-from graphdsl.explain.tables import published, results, rounds
+from graphdsl.explain.tables import published, results, rounds, rounds_between
+from graphdsl.explain.trace_table import node_table, trace_table
 from graphdsl.explain.updating import is_plain, update
 from graphdsl.explain.worked import Pass, numeral
 from graphdsl.expr import Symbol
@@ -33,9 +34,6 @@ from graphdsl.report import Report
 from graphdsl.trace import Check, Round, Sample, Trace, Verdict
 
 __all__ = ["explain"]
-
-MOST_ROUNDS = 4
-"""Up to so many rounds are written out; of a longer training the first two and the last."""
 
 
 def explain(
@@ -86,6 +84,7 @@ class _Story:
         self.order = Order(trace.graph)
         self.colours: Colours = _told_apart(trace.graph) if _by_thresholds(trace.graph) else colours(trace.graph)
         given_instead = self.graph.model.overrides
+        self.opens = min(report.in_full.rounds(trace.count), default=1)
         self.data = frozenset(k for k in self.graph.symbols if k not in self.graph.computed or k in given_instead)
 
     def first_pass(self) -> Pass:
@@ -105,18 +104,17 @@ class _Story:
         return [*told, *tasks(self.graph, self.phrases), conventions(self.trace, self.phrases)]
 
     def rounds(self) -> list[Block]:
-        """Every round in full, or the first two and the last."""
+        """The rounds that are written out, and between them what is left out."""
         kept = {round_.number: round_ for round_ in self.trace.rounds}
-        total = self.trace.steps or 1
-        shown = range(1, total + 1) if total <= MOST_ROUNDS else [1, 2, total]
         blocks: list[Block] = []
-        for number in shown:
-            if number > 2 and total > MOST_ROUNDS:
-                floats = "_floats" if self.trace.floats else ""
-                words = self.phrases.say(f"rounds_between{floats}", first=3, last=total - 1)
-                blocks.append(Paragraph(words))
+        before = 0
+        for number in self.report.in_full.rounds(self.trace.count):
+            if number not in kept:  # of a long training, a page asks for a round that its spec did not
+                continue
+            blocks += rounds_between(self.trace, before + 1, number - 1, self.phrases)
             blocks += self._round(kept[number])
-        return blocks
+            before = number
+        return [*blocks, *rounds_between(self.trace, before + 1, self.trace.count, self.phrases)]
 
     def _round(self, round_: Round) -> list[Block]:
         passes = self._passes(round_.samples[0], round_.number)
@@ -164,7 +162,7 @@ class _Story:
 
     def _passes(self, sample: Sample, number: int) -> Passes | MatrixPasses:
         at = self._pass(sample, number)
-        return Passes(Lines(at, self.phrases, number), self.order, self.colours, number == 1)
+        return Passes(Lines(at, self.phrases, number), self.order, self.colours, number == self.opens)
 
     def _part(
         self, anchor: str, title: Inlines, round_: Round, blocks: tuple[Block, ...], sample: Sample | None = None
@@ -191,7 +189,7 @@ class _Story:
 
     def _referring(self, number: int, blocks: tuple[Block, ...]) -> tuple[Block, ...]:
         """Later rounds point back to the formulas and the symmetries of the first."""
-        if number != 2:
+        if number != 2 or self.opens != 1:
             return blocks
         symmetric = len(set(self.colours.values())) < len(self.colours)
         key = "symmetries_of_round_one" if symmetric else "formulas_of_round_one"
@@ -211,13 +209,22 @@ class _Story:
         if self.graph.model.letters:
             return self._in_letters()
         if self.trace.final is None:
+            asked = self._asked_table()
+            if asked:
+                return [Section(self.phrases.say("results"), asked, "results")]
             return [] if len(self.trace.rounds[-1].samples) > 1 else self._summary()
         passes = self._passes(self.trace.final, self.trace.steps + 1)
         last = passes.forward() if len(self.trace.finals) == 1 else self._last_samples(passes.lines.at)
         return [
             Section(self.phrases.say("updated_pass"), last, f"forward@{passes.lines.number}"),
-            Section(self.phrases.say("results"), self._results(), "results"),
+            Section(self.phrases.say("results"), (*self._results(), *self._asked_table()), "results"),
         ]
+
+    def _asked_table(self) -> tuple[Block, ...]:
+        """The table of columns or of nodes that the page is asked for."""
+        if self.report.nodes:
+            return (node_table(self.first_pass(), self.phrases),)
+        return trace_table(self.trace, self.report, self.phrases) if self.report.columns else ()
 
     def _last_samples(self, at: Pass) -> tuple[Block, ...]:
         """Every sample with the last parameters, and the loss over them."""
@@ -235,7 +242,7 @@ class _Story:
         return [Section(self.phrases.say("results"), (results(at, self.phrases),), "results")]
 
     def _results(self) -> tuple[Block, ...]:
-        return rounds(self.trace, self.phrases, self.colours)
+        return rounds(self.trace, self.phrases, self.colours, bare=bool(self.report.columns))
 
 
 class _MatrixStory(_Story):
@@ -253,7 +260,7 @@ class _MatrixStory(_Story):
 
     def _passes(self, sample: Sample, number: int) -> MatrixPasses:
         lines = MatrixLines(self.tensors, self._pass(sample, number), self.phrases, number)
-        return MatrixPasses(lines, number == 1)
+        return MatrixPasses(lines, number == self.opens)
 
     def _update(self, round_: Round, passes: Passes | MatrixPasses, training: Training) -> tuple[Block, ...]:
         assert isinstance(passes, MatrixPasses), "a page has one style"
@@ -270,7 +277,7 @@ class _MatrixStory(_Story):
         return []  # every line says its whole array already
 
     def _results(self) -> tuple[Block, ...]:
-        return rounds(self.trace, self.phrases, {}, few=True)
+        return rounds(self.trace, self.phrases, {}, few=True, bare=bool(self.report.columns))
 
 
 def _by_thresholds(graph: Graph) -> bool:

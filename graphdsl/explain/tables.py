@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from graphdsl.document import Block, Inlines, Math, Paragraph, Section, Table, Text
+from graphdsl.explain.curve import curve
 from graphdsl.explain.order import asked
 from graphdsl.explain.samples import batch_symbol, numbers_of
 from graphdsl.explain.symmetry import Colours
+from graphdsl.explain.trace_table import arrow
 from graphdsl.explain.updating import names_of, symmetric
 from graphdsl.explain.worked import PRODUCT, Pass, numeral
 from graphdsl.expr import Number, Partial, Symbol
@@ -35,8 +37,10 @@ class _Row:
     samples: tuple[int, ...] = ()
 
 
-def rounds(trace: Trace, phrases: Phrases, colours: Colours, few: bool = False) -> tuple[Block, ...]:
-    """The error's way and every parameter, update by update; `few`: the error alone."""
+def rounds(
+    trace: Trace, phrases: Phrases, colours: Colours, few: bool = False, bare: bool = False
+) -> tuple[Block, ...]:
+    """The error's way and every parameter, update by update; `few`: the error alone; `bare`: without a table."""
     loss = trace.graph.model.loss
     assert loss is not None and trace.final is not None
     states = _states(trace, loss.key)
@@ -53,7 +57,18 @@ def rounds(trace: Trace, phrases: Phrases, colours: Colours, few: bool = False) 
     if not objective:
         return (table,)
     told = Paragraph(_errors(trace, _losses(trace, states, loss.key), loss, phrases))
-    return (told, *_stop(trace, phrases), table, *_checkpoints(trace, keys, phrases))
+    shown = (*_stop(trace, phrases), *curve(trace, phrases))
+    return (told, *shown, *(() if bare else (table, *_checkpoints(trace, keys, phrases))))
+
+
+def rounds_between(trace: Trace, first: int, last: int, phrases: Phrases) -> tuple[Block, ...]:
+    """That some rounds are not written out."""
+    if first > last:
+        return ()
+    floats = "_floats" if trace.floats else ""
+    if first == last:
+        return (Paragraph(phrases.say(f"round_between{floats}", number=first)),)
+    return (Paragraph(phrases.say(f"rounds_between{floats}", first=first, last=last)),)
 
 
 def _states(trace: Trace, loss: str) -> list[_Row]:
@@ -122,14 +137,16 @@ def _by_columns(trace: Trace, states: list[_Row], keys: list[str], phrases: Phra
     names = _named(trace, loss)
     head = [phrases.say("quantity"), phrases.say("start")]
     head += [phrases.say("after_update", number=k) for k in range(1, len(states))]
+    head.append(phrases.say("trend"))
     rows = tuple(
         (
             names_of(same, names),
             *(_cell(row.values[same[0]], same[0], not k and same[0] != loss) for k, row in enumerate(states)),
+            arrow([row.values[same[0]] for row in states]),
         )
         for same in symmetric(keys, colours)
     )
-    return Table(tuple(head), rows, (False, *(True for _ in states)))
+    return Table(tuple(head), rows, (False, *(True for _ in states), False))
 
 
 def _named(trace: Trace, loss: str) -> dict[str, Symbol]:

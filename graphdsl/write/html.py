@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, assert_never
 
 from markupsafe import Markup, escape
 
-from graphdsl.diagram import Diagram
 from graphdsl.document import (
     Block,
     Derivation,
     Document,
+    Drawing,
     Figure,
     Inline,
     Inlines,
@@ -67,7 +67,7 @@ WIDEST_BESIDE = 29
 _SVG = "{http://www.w3.org/2000/svg}"
 
 
-def write(document: Document, draw: Callable[[Diagram], str]) -> str:
+def write(document: Document, draw: Callable[[Drawing], str]) -> str:
     """The document as one page; `draw` makes the SVG of a figure."""
     title = text.visible(document.title).strip()
     return (
@@ -227,7 +227,7 @@ View = dict[str, Any]
 class _Page:
     """The blocks of a page as views, and the names of its places that are taken."""
 
-    draw: Callable[[Diagram], str]
+    draw: Callable[[Drawing], str]
     taken: set[str] = field(default_factory=set)
 
     def views(self, blocks: Sequence[Block], level: int) -> list[View]:
@@ -350,7 +350,7 @@ def _is_wide(measured: _Measured) -> bool:
     return room < 0 or any(text.width(spoken) > room for spoken, _ in pieces)
 
 
-def _figure(figure: Figure, draw: Callable[[Diagram], str]) -> View:
+def _figure(figure: Figure, draw: Callable[[Drawing], str]) -> View:
     """The drawing in the size of the text around it, its name in words."""
     drawing = ET.fromstring(draw(figure.diagram))
     width = _length(drawing.get("width")) / POINTS_PER_EM

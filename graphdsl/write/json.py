@@ -51,7 +51,7 @@ def _training(training: Training, trace: Trace) -> Json:
         found["stopped_after"] = trace.steps
     if trace.floats:
         found["arithmetic"] = "float64 between the steps that are listed"
-    if training.samples > 1:
+    if training.samples > 1 or trace.floats:
         found["epochs"] = [{"epoch": e.number, "step": e.step, "loss": plain(e.loss.value)} for e in trace.epochs]
     if trace.checkpoints:
         found["checkpoints"] = [

@@ -9,11 +9,11 @@ from functools import cache
 from itertools import groupby, pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple, assert_never
 
-from graphdsl.diagram import Diagram
 from graphdsl.document import (
     Block,
     Derivation,
     Document,
+    Drawing,
     Figure,
     Inline,
     Inlines,
@@ -76,7 +76,7 @@ class Source(str):
     """Finished LaTeX, which a template prints as it stands; any other string it escapes."""
 
 
-Draw = Callable[[Diagram], Picture]
+Draw = Callable[[Drawing], Picture]
 View = dict[str, Any]
 """What a template prints of a block; templates are untyped, so their values are too."""
 

@@ -10,11 +10,11 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, assert_never
 from urllib.parse import quote
 
-from graphdsl.diagram import Diagram
 from graphdsl.document import (
     Block,
     Derivation,
     Document,
+    Drawing,
     Figure,
     Inline,
     Inlines,
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 Dialect = Literal["github", "quarto"]
-Figures = Callable[[int, Diagram], str]
+Figures = Callable[[int, Drawing], str]
 """The name of the file beside the page that holds a figure; the first has number 1."""
 
 ROOM = 88

@@ -5,12 +5,11 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 
-from graphdsl.diagram import Diagram
-from graphdsl.document import Document
+from graphdsl.document import Document, Drawing
 from graphdsl.write import typst as typst_writer
 
 
-def render(document: Document, draw: Callable[[Diagram], str]) -> bytes:
+def render(document: Document, draw: Callable[[Drawing], str]) -> bytes:
     """The document as PDF; `draw` makes the SVG of a figure."""
     return compiled(typst_writer.write(document, draw))
 

@@ -8,11 +8,11 @@ from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, assert_never
 
-from graphdsl.diagram import Diagram
 from graphdsl.document import (
     Block,
     Derivation,
     Document,
+    Drawing,
     Figure,
     Inline,
     Inlines,
@@ -252,7 +252,7 @@ def _inline(part: Inline) -> str:
     assert_never(part)
 
 
-def write(document: Document, draw: Callable[[Diagram], str]) -> str:
+def write(document: Document, draw: Callable[[Drawing], str]) -> str:
     """The document as one Typst file; `draw` makes the SVG of a figure."""
     return (
         _environment()
@@ -297,7 +297,7 @@ def _finished(value: object) -> str:
 View = dict[str, Any]
 """What a template prints of a block; templates are untyped, so their values are too."""
 
-Draw = Callable[[Diagram], str]
+Draw = Callable[[Drawing], str]
 
 
 def _views(blocks: Sequence[Block], level: int, draw: Draw) -> list[View]:
