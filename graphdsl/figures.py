@@ -45,7 +45,6 @@ from graphdsl.numbers import (
     rounded,
     trimmed,
 )
-
 from graphdsl.plot import Plot
 
 

@@ -72,7 +72,7 @@ KEYS: Mapping[str, Key] = {
     "contributions": Key(
         ("no", "yes"),
         says="Whether the gradient of each shared parameter is also written as the sum of what comes through each use.",
-        default="`yes` in matrices where its uses are time steps or other nodes, else `no`",
+        default="once, where the uses are time steps",
     ),
     **dict.fromkeys(("detail", "explain", "gates", "language", "notation", "view"), Key()),
 }

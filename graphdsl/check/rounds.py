@@ -69,16 +69,16 @@ def _listed(setting: Setting, plan: Training | None, scope: Scope) -> InFull:
     return found
 
 
-def _refuse_round(entry: Expr | None, setting: Setting, scope: Scope) -> None:
-    span = (entry.span if entry is not None else None) or setting.span
+def _refuse_round(entry: Expr, setting: Setting, scope: Scope) -> None:
+    span = entry.span or setting.span
     hint = "for example in_full = [1, 2, last]; in_full_every = 100 takes every hundredth"
     scope.reporter.error("`in_full` lists numbers of rounds, or says `first`, `last` or `all`", span, hint=hint)
 
 
-def _entries(setting: Setting) -> tuple[Expr | None, ...]:
-    """What is listed; of a text, nothing that could be meant."""
+def _entries(setting: Setting) -> tuple[Expr, ...]:
+    """What is listed."""
     if isinstance(setting.value, Quoted):
-        return (_WORDS.get(setting.value.text) and Symbol(setting.value.text),)
+        return (Symbol(setting.value.text, span=setting.value.span),)
     return setting.value.entries if isinstance(setting.value, Array) else (setting.value,)
 
 
@@ -102,7 +102,7 @@ def trace_table(
         return TraceTable()
     entries = _entries(setting)
     if not isinstance(setting.value, Array):
-        if entries == (Symbol("nodes"),) or (isinstance(setting.value, Quoted) and setting.value.text == "nodes"):
+        if entries == (Symbol("nodes"),):
             return TraceTable(nodes=True)
         scope.reporter.error(
             "`table` is a list of columns, or `nodes`",
@@ -112,7 +112,7 @@ def trace_table(
         return TraceTable()
     reader = _Columns(plan, tuple(o.key for o in objectives), scope, resolver)
     reader.time = _time(entries, scope)
-    columns = tuple(column for entry in entries if entry is not None for column in reader.columns(entry))
+    columns = tuple(column for entry in entries for column in reader.columns(entry))
     if len(columns) > MOST_COLUMNS:
         scope.reporter.error(
             f"this table would have {len(columns)} columns", setting.span, f"at most {MOST_COLUMNS} fit a page"
@@ -120,9 +120,9 @@ def trace_table(
     return TraceTable(columns, (reader.time or "s") if any(c.over for c in columns) else "")
 
 
-def _time(entries: Iterable[Expr | None], scope: Scope) -> str:
+def _time(entries: Iterable[Expr], scope: Scope) -> str:
     """What the time step is called: the first index without a meaning."""
-    within = (node for entry in entries if entry is not None for node in walk(entry) if isinstance(node, Element))
+    within = (node for entry in entries for node in walk(entry) if isinstance(node, Element))
     indices_ = (index for node in within for index in node.index if isinstance(index, Symbol))
     return next((index.key for index in indices_ if scope.meaning(index.key) is None), "")
 
@@ -177,7 +177,7 @@ class _Columns:
             hint = f"gradients are taken of {told}" if told else "`loss` or `gradient` says of what gradients are taken"
             self.scope.reporter.error(f"no gradient of `{of}` is taken", entry.span, hint=hint)
             return []
-        name = replace(base, key=base.key[1:], ink=None, span=_after(base.span))
+        name = Symbol(base.key[1:], span=_after(base.span))
         return self._values("gradient", known, _with_base(wrt, name))
 
     def _updated(self, entry: Symbol) -> list[Column]:
@@ -186,7 +186,7 @@ class _Columns:
         if self.plan is None:
             self.scope.reporter.error("there are no updates: nothing is trained", entry.span)
             return []
-        typed = self.resolver.resolve(replace(entry, key=name, ink=None))
+        typed = self.resolver.resolve(Symbol(name, span=entry.span))
         if typed is None:
             return []
         base = typed.expr.of if isinstance(typed.expr, Element) else typed.expr

@@ -7,6 +7,7 @@ from dataclasses import replace
 from graphdsl import __version__
 from graphdsl.diagram import Diagram
 from graphdsl.document import Block, Derivation, Document, Figure, Inlines, Math, Paragraph, Section, Text
+from graphdsl.explain.contributions import contributions
 from graphdsl.explain.directions import otherwise
 from graphdsl.explain.forward_mode import forward_mode
 from graphdsl.explain.front import conventions, given
@@ -125,7 +126,8 @@ class _Story:
             loss = self.graph.model.loss
             other = (loss is not None and objective != loss) or len(self.graph.model.objectives) > 1
             title = self.phrases.say("backward_of" if other else "backward", objective=Math(objective))
-            blocks.append(self._part("backward", title, round_, passes.backward(objective.key), told))
+            found = (*passes.backward(objective.key), *self._contributions(passes.lines.at, objective, round_))
+            blocks.append(self._part("backward", title, round_, found, told))
         if is_batch(round_, self.graph.model):
             blocks.append(self._batch(round_, passes.lines.at))
         training = self.graph.model.training
@@ -143,6 +145,10 @@ class _Story:
                 self._part("update", self.phrases.say("update"), round_, self._update(round_, passes, training))
             )
         return blocks
+
+    def _contributions(self, at: Pass, objective: Symbol, round_: Round) -> tuple[Block, ...]:
+        first = round_.number == self.opens
+        return contributions(at, objective.key, self.phrases, self.report.contributions, first)
 
     def _update(self, round_: Round, passes: Passes | MatrixPasses, training: Training) -> tuple[Block, ...]:
         return update(round_, passes.lines.at, training, self.phrases, self.colours)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -58,7 +59,8 @@ def _left_out(trace: Trace, left: int, count: int, phrases: Phrases) -> Inlines:
 
 def _rows(trace: Trace, columns: Sequence[Column]) -> Iterator[_Row]:
     """Every row, in the order in which things happen."""
-    places = sorted({place for column in columns for place in column.over}) or [None]
+    steps = sorted({place for column in columns for place in column.over})
+    places: list[int | None] = [*steps] or [None]
     for round_ in trace.rounds:
         for sample in round_.samples:
             yield from (_Row(round_, sample, place) for place in places)
@@ -210,8 +212,8 @@ def node_table(at: Pass, phrases: Phrases) -> Table:
 
 def arrow(values: Sequence[Num]) -> Inlines:
     """↑ for what only grew, ↓ for what only shrank, both for what did either."""
-    ups = any(b.value > a.value for a, b in zip(values, values[1:], strict=False))
-    downs = any(b.value < a.value for a, b in zip(values, values[1:], strict=False))
+    ups = any(b.value > a.value for a, b in itertools.pairwise(values))
+    downs = any(b.value < a.value for a, b in itertools.pairwise(values))
     return (Text(_ARROWS[ups, downs]),)
 
 
