@@ -59,7 +59,7 @@ def chart(plot: Plot) -> Chart:
     rects = [mark.line.rect for mark in letters] + [Rect(-TICK, -TICK, WIDTH, HEIGHT)]
     left, bottom, right, top = zip(*rects, strict=True)
     extent = Rect(min(left), min(bottom), max(right), max(top)).grown(2.0)
-    grid = tuple(((0.0, y), (WIDTH, y)) for _, y in up if y > 0)
+    grid = tuple(piece for _, y in up if y > 0 for piece in _around(y, letters))
     return Chart(tuple(rules), grid, curve, dots, tuple(letters), extent)
 
 
@@ -108,6 +108,14 @@ def _beside(label: Expr, point: Point, curve: tuple[Point, ...], others: list[Le
         if inside and free and not any(cut_by(a, b, rect) for a, b in pairwise(curve)):
             return [made]
     return []
+
+
+def _around(y: float, letters: list[Letters]) -> list[tuple[Point, Point]]:
+    """A line of the grid, which makes room for letters that stand on it."""
+    rects = sorted(mark.line.rect.grown(2.0, 1.0) for mark in letters)
+    holes = [rect for rect in rects if rect.bottom < y < rect.top and 0.0 < rect.right and rect.left < WIDTH]
+    starts, ends = [0.0, *(hole.right for hole in holes)], [*(hole.left for hole in holes), WIDTH]
+    return [((a, y), (b, y)) for a, b in zip(starts, ends, strict=True) if b > a]
 
 
 _PLACES = (

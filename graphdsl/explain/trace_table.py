@@ -88,7 +88,7 @@ def _leads(trace: Trace, report: Report, phrases: Phrases) -> list[tuple[Inlines
     several = len(trace.graph.model.samples) > 1
     by_epoch = training is not None and training.batch == 1 < training.samples
     found: list[tuple[Inlines, str]] = []
-    if training is not None:
+    if training is not None and (trace.count > 1 or not (several or report.time)):
         found.append((phrases.say("epoch" if by_epoch else "round"), "epoch" if by_epoch else "round"))
     if several:
         found.append((phrases.say("sample"), "sample"))

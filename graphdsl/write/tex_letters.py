@@ -19,7 +19,7 @@ SIGNS = {
     "≈": r"\approx", "≠": r"\ne", "≤": r"\le", "≥": r"\ge", "≪": r"\ll", "≫": r"\gg", "≡": r"\equiv", "∼": r"\sim",
     "∝": r"\propto", "≅": r"\cong", "∈": r"\in", "∉": r"\notin", "⊂": r"\subset", "⊆": r"\subseteq",
     "→": r"\to", "←": r"\gets", "↔": r"\leftrightarrow", "⇒": r"\Rightarrow", "⇐": r"\Leftarrow",
-    "⇔": r"\Leftrightarrow", "↦": r"\mapsto", "↑": r"\uparrow", "↓": r"\downarrow",
+    "⇔": r"\Leftrightarrow", "↦": r"\mapsto", "↑": r"\uparrow", "↓": r"\downarrow", "↕": r"\updownarrow",
     "∂": r"\partial", "∇": r"\nabla", "∑": r"\sum", "∏": r"\prod", "∫": r"\int", "√": r"\surd", "∞": r"\infty",
     "∀": r"\forall", "∃": r"\exists", "¬": r"\neg", "∧": r"\wedge", "∨": r"\vee", "∪": r"\cup", "∩": r"\cap",
     "∅": r"\emptyset", "ℓ": r"\ell", "ℏ": r"\hbar", "′": r"\prime", "⋮": r"\vdots", "⋯": r"\cdots", "⋱": r"\ddots",
