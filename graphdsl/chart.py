@@ -113,7 +113,7 @@ def _beside(label: Expr, point: Point, curve: tuple[Point, ...], others: list[Le
 def _around(y: float, letters: list[Letters]) -> list[tuple[Point, Point]]:
     """A line of the grid, which makes room for letters that stand on it."""
     rects = sorted(mark.line.rect.grown(2.0, 1.0) for mark in letters)
-    holes = [rect for rect in rects if rect.bottom < y < rect.top and 0.0 < rect.right and rect.left < WIDTH]
+    holes = [rect for rect in rects if rect.bottom < y < rect.top and rect.right > 0.0 and rect.left < WIDTH]
     starts, ends = [0.0, *(hole.right for hole in holes)], [*(hole.left for hole in holes), WIDTH]
     return [((a, y), (b, y)) for a, b in zip(starts, ends, strict=True) if b > a]
 

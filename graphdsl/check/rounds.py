@@ -39,7 +39,7 @@ def in_full(said: Mapping[str, Setting], plan: Training | None, scope: Scope, re
             scope.reporter.error("`in_full_every` is a whole number of rounds", every.value.span or every.span)
         elif count is not None:
             found = replace(found, every=int(count.value))
-    setting = listed or every
+    setting = every or listed
     shown = found.rounds(plan.steps) if plan is not None else ()
     if setting is not None and len(shown) > MOST_IN_FULL:
         message = f"{len(shown):,} rounds would be written out"
@@ -203,17 +203,24 @@ class _Columns:
         """The columns of a family, or of a tensor indexed by the time step; nothing where it is neither."""
         match entry:
             case Symbol(key=key) if canonical(key) in self.scope.families:
-                return self._family(key)
+                return self._family(key, entry)
             case Element(of=Symbol(key=key), index=(Symbol() as index,)) if canonical(key) in self.scope.families:
-                return self._family(key) if self._is_time(index) else []
+                return self._family(key, entry) if self._is_time(index) else []
             case Element(of=Element() as inner, index=index):
                 columns = self._over(inner)
-                wanted = [int(i.value) for i in index if isinstance(i, Number)]
-                return None if columns is None else columns[wanted[0] - 1 : wanted[0]] if len(wanted) == 1 else []
+                return None if columns is None else self._entry_of(columns, index, entry)
             case Element(of=Symbol(key=key) as base, index=index) if any(self._unknown(i) for i in index):
                 return self._along(base, index, entry)
             case _:
                 return None
+
+    def _entry_of(self, columns: list[Column], index: tuple[Expr, ...], entry: Expr) -> list[Column]:
+        """The column of one entry, as h[s][2]."""
+        wanted = tuple(int(i.value) for i in index if isinstance(i, Number))
+        found = [column for column in columns if column.entry == wanted and len(wanted) == len(index)]
+        if columns and not found:
+            self.scope.reporter.error("there is no such entry at a time step", entry.span)
+        return found
 
     def _unknown(self, index: Expr) -> bool:
         return isinstance(index, Symbol) and self.scope.meaning(index.key) is None
@@ -226,7 +233,7 @@ class _Columns:
         self.time = index.key
         return True
 
-    def _family(self, key: str) -> list[Column]:
+    def _family(self, key: str, entry: Expr) -> list[Column]:
         """A column for a family of numbers, one for each entry of a family of arrays."""
         members: dict[int, Symbol] = {}
         for name in self.scope.families[canonical(key)]:
@@ -236,6 +243,8 @@ class _Columns:
                 members[int(place)] = meaning.expr
         shapes = {symbol.shape for symbol in members.values()}
         if len(shapes) != 1:
+            hint = "name one member, as h[2]" if members else "its members have more than one number"
+            self.scope.reporter.error(f"the members of `{key}` do not make columns", entry.span, hint=hint)
             return []
         (shape,) = shapes
         if not shape:

@@ -49,11 +49,7 @@ def rounds(
     training = trace.graph.model.training
     whole = training is not None and training.batch == training.samples
     short = trace.steps <= MOST_COLUMNS and len(states) == trace.steps + 1 and whole
-    table = (
-        _by_columns(trace, states, keys, phrases, colours)
-        if short
-        else _by_rows(trace, _thinned(states), keys, phrases)
-    )
+    table = _by_columns(trace, states, keys, phrases, colours) if short else _by_rows(trace, states, keys, phrases)
     if not objective:
         return (table,)
     told = Paragraph(_errors(trace, _losses(trace, states, loss.key), loss, phrases))
@@ -168,8 +164,12 @@ def _by_rows(trace: Trace, states: list[_Row], keys: list[str], phrases: Phrases
             *((_of(row.samples, phrases),) if parted else ()),
             *(_cell(row.values[key], key, not row.updates and key != loss) for key in chosen),
         )
-        for row in states
+        for row in _thinned(states)
     )
+    if (
+        not trace.floats and not parted
+    ):  # of what was not kept nothing is known; from batch to batch all goes to and fro
+        rows += ((phrases.say("trend"), *(arrow([row.values[key] for row in states]) for key in chosen)),)
     return Table(head, rows, (True, *(False for _ in samples), *(True for _ in chosen)))
 
 

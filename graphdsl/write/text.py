@@ -28,6 +28,7 @@ from graphdsl.document import (
 from graphdsl.expr import Expr, IndexedSum, Number, Sum
 from graphdsl.names import Ink
 from graphdsl.numbers import Written, written
+from graphdsl.plot import Plot
 from graphdsl.write.formula import ATOM, DIRECT, DOT, PRODUCT, SLASHED, Piece, Printer
 from graphdsl.write.layout import fill, folded
 
@@ -251,10 +252,28 @@ def _view(block: Block, level: int) -> View:
             return {"template": "table.txt", **_table(block)}
         case Figure():
             alt = _rows(f"[{visible(block.alt)}]".split(" "), WIDTH - 2 * INDENT)
-            return {"template": "figure.txt", "alt": alt, "caption": wrapped(block.caption, WIDTH - 2 * INDENT)}
+            bars = [_bars(block.diagram)] if isinstance(block.diagram, Plot) else []
+            return {"template": "figure.txt", "alt": bars + alt, "caption": wrapped(block.caption, WIDTH - 2 * INDENT)}
         case Note():
             return {"template": "note.txt", "title": inline(block.title), "lines": list(_items(block))}
     assert_never(block)
+
+
+_BLOCKS = "▁▂▃▄▅▆▇█"
+_BARS = 60
+
+
+def _bars(plot: Plot) -> str:
+    """The curve as a row of blocks from left to right, the low end of its scale the lowest."""
+    from graphdsl.chart import HEIGHT, chart
+    from graphdsl.chart import WIDTH as ACROSS
+
+    curve = chart(plot).curve
+    places = [i * ACROSS / (_BARS - 1) for i in range(_BARS)]
+    if len(curve) < _BARS:
+        places = [x for x, _ in curve]
+    heights = [max((point for point in curve if point[0] <= x + 1e-6), default=curve[0])[1] for x in places]
+    return "".join(_BLOCKS[min(7, max(0, int(8 * y / HEIGHT)))] for y in heights)
 
 
 def _items(note: Note) -> Iterator[str]:
