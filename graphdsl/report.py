@@ -70,7 +70,7 @@ KEYS: Mapping[str, Key] = {
         form="[x1, h1, dE/dw1, w1.after]",
     ),
     "contributions": Key(
-        ("no", "yes"),
+        SWITCH,
         says="Whether the gradient of each shared parameter is also written as the sum of what comes through each use.",
         default="once, where the uses are time steps",
     ),

@@ -54,7 +54,7 @@ h[0] = 0
 for s in 1..3 { h[s] = tanh(w*x[s] + u*h[s-1]) }
 loss E = 1/2*(h[3] - t)^2
 train sgd { eta = 0.1; steps = 2 }
-report { table = [s, x[s], h[s], dE/dh[s], E]; contributions = yes }
+report { table = [s, x[s], h[s], dE/dh[s], E]; contributions = on }
 """
 
 
@@ -330,7 +330,7 @@ def test_the_parts_add_up_to_the_printed_gradient() -> None:
 def test_parts_are_shown_when_they_are_asked_for() -> None:
     shared = "input x = 2\nparam w = 3\na = w*x\nb = w*a\nloss E = b^2 + a\ntrain sgd { eta = 0.1; steps = 1 }\n"
     assert "Use by use" not in graphdsl.solve(shared).text()
-    text = graphdsl.solve(shared, report={"contributions": "yes"}).text()
+    text = graphdsl.solve(shared, report={"contributions": "on"}).text()
     assert "Use by use, through a and b in this order" in text
     assert not false_lines(text)
 
@@ -344,6 +344,6 @@ def test_many_parts_are_a_table() -> None:
 
 def test_a_convolution_has_a_part_for_each_place() -> None:
     spec = "input x = [1, 2, 0, 3]\nparam k = [1, -1]\ny = conv1d(x, k)\nloss E = sum(y*y)\n"
-    text = graphdsl.solve(spec, report={"contributions": "yes"}).text()
+    text = graphdsl.solve(spec, report={"contributions": "on"}).text()
     assert "Use by use, through y₁, y₂ and y₃ in this order" in text
     assert not false_lines(text)

@@ -27,7 +27,7 @@ NOUGHT = Num(Decimal(0))
 def contributions(at: Pass, objective: str, phrases: Phrases, wish: str, first: bool) -> tuple[Block, ...]:
     """The sums; unasked only in the first round, of parameters that are used at several time steps."""
     shares = at.sample.contributions.get(objective)
-    if at.letters or not shares or wish == "no" or (not wish and not first):
+    if at.letters or not shares or wish == "off" or (not wish and not first):
         return ()
     graph = at.graph
     found = [s for s in sharing(graph) if (wish or _over_time(s, graph)) and _is_sum(s, shares, at, objective)]
