@@ -137,13 +137,15 @@ class Array:
 class Partial:
     """∂of/∂wrt. `local`: of the formula of `of` as it stands, its other names held fixed; else along every path.
 
-    `marked` local derivatives say so on the page, because `of` depends on `wrt` along other paths too.
+    `marked` local derivatives say so on the page, because `of` depends on `wrt` along other paths too. One with an `ink`
+    is called by that name, as δ₃.
     """
 
     of: Expr
     wrt: Expr
     local: bool = False
     marked: bool = False
+    ink: Ink | None = None
     span: Span | None = _span
 
 

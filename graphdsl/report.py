@@ -7,8 +7,11 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal, get_args
 
-Style = Literal["chain", "matrix"]
-"""How a page writes its steps: entry by entry with the chain rule, or tensor by tensor."""
+Style = Literal["chain", "delta", "matrix"]
+"""How a page writes its steps: entry by entry with the chain rule, with a δ of each unit, or tensor by tensor."""
+
+Detail = Literal["calculator", "full", "grouped", "short", "results"]
+"""How much a page says of each step, from what one would key into a calculator to results alone."""
 
 Part = Literal["forward", "backward", "update"]
 """The parts of a round that may each be written in their own way."""
@@ -43,9 +46,17 @@ class Key:
 KEYS: Mapping[str, Key] = {
     "style": Key(
         get_args(Style),
-        says="How steps are written: entry by entry with the chain rule, or in whole matrices.",
+        by_part=True,
+        says="How steps are written: entry by entry with the chain rule, with a δ of each unit, or in whole matrices.",
         default="`matrix` where an equation computes a vector or matrix, else `chain`",
     ),
+    "detail": Key(
+        get_args(Detail),
+        by_part=True,
+        says="How much is said: every operation, every line in full, the first of each kind in full, formulas and results, or results alone.",
+        default="`grouped`",
+    ),
+    "explain": Key(says="What is said in full, whatever the detail.", form="[dE/dw13, H1, updates]"),
     "page": Key(get_args(PageSize), says="The size of the paper.", default="`a4`"),
     "tangents": Key(says="Whose forward mode is shown.", form="[x1, x2]"),
     "nudges": Key(says="What is changed a little, and by how much.", form="[b = 0.001]"),
@@ -74,7 +85,7 @@ KEYS: Mapping[str, Key] = {
         says="Whether the gradient of each shared parameter is also written as the sum of what comes through each use.",
         default="once, where the uses are time steps",
     ),
-    **dict.fromkeys(("detail", "explain", "gates", "language", "notation", "view"), Key()),
+    **dict.fromkeys(("gates", "language", "notation", "view"), Key()),
 }
 """Every key of `report`. Each that says what it does is an option of the command line too."""
 
@@ -121,14 +132,20 @@ class Column:
 class Report:
     """What a page is asked to be; it changes no number.
 
-    tangents: the entries whose forward mode is shown. nudges: by how much entries are changed to try a derivative.
-    notices: whether it points at dead units and the like. rules: whether it derives the rules that it relied on.
+    styles and details: those of a part that has its own. explain: the entries and derivatives that are said in full, by
+    their keys, and `updates` where all of these are. tangents: the entries whose forward mode is shown. nudges: by how
+    much entries are changed to try a derivative. notices: whether it points at dead units and the like. rules: whether
+    it derives the rules that it relied on.
     in_full: which rounds are written out. columns: of a trace table; `time`: what its time steps are called. nodes:
     whether there is a table of nodes instead. contributions: whether the gradient of a shared parameter is written as the
     sum of what comes through each use; empty where nothing was said.
     """
 
     style: Style = "chain"
+    styles: Mapping[Part, Style] = field(default_factory=dict)
+    detail: Detail = "grouped"
+    details: Mapping[Part, Detail] = field(default_factory=dict)
+    explain: frozenset[str] = frozenset()
     page: PageSize = "a4"
     tangents: tuple[str, ...] = ()
     nudges: Mapping[str, Decimal] = field(default_factory=dict)
@@ -139,3 +156,11 @@ class Report:
     time: str = ""
     nodes: bool = False
     contributions: str = ""
+
+    def style_of(self, part: Part) -> Style:
+        """How a part of a round is written."""
+        return self.styles.get(part, self.style)
+
+    def detail_of(self, part: Part) -> Detail:
+        """How much a part of a round says."""
+        return self.details.get(part, self.detail)

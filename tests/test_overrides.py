@@ -187,6 +187,6 @@ def test_limits_on_the_command_line(tmp_path: Path, capfd: pytest.CaptureFixture
 
 def test_a_key_of_the_report_is_an_option() -> None:
     assert graphdsl.solve(SPEC, report={"style": "matrix"}).report.style == "matrix"
-    with pytest.raises(graphdsl.SpecError, match=r"`style` is chain or matrix") as mistake:
+    with pytest.raises(graphdsl.SpecError, match=r"`style` is chain or delta or matrix") as mistake:
         graphdsl.solve(SPEC, report={"style": "matrx"})
     assert "--> style:1:" in str(mistake.value) and "did you mean `matrix`?" in str(mistake.value)

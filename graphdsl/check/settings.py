@@ -151,9 +151,9 @@ def _keys(setting: Setting, states: Collection[str], scope: Scope, resolver: Res
     """The keys of the names and derivatives in brackets; a tensor's name stands for all its entries."""
     found: list[str] = []
     for name in setting.brackets:
-        derivative = _derivative(name)
-        if derivative is not None:
-            of, wrt = (resolver.resolve(part) for part in derivative)
+        pair = derivative(name)
+        if pair is not None:
+            of, wrt = (resolver.resolve(part) for part in pair)
             if of is not None and wrt is not None:
                 found += [f"d{a}/d{b}" for a in keys_of(of.expr) for b in keys_of(wrt.expr)]
             continue
@@ -177,7 +177,7 @@ def state_of(expr: Expr, states: Collection[str], scope: Scope) -> tuple[str, Ex
     return plain_name(state), replace(Symbol(rest), span=expr.span)
 
 
-def _derivative(expr: Expr) -> tuple[Symbol, Symbol] | None:
+def derivative(expr: Expr) -> tuple[Symbol, Symbol] | None:
     """`dE/dw` as the pair E, w."""
     match expr:
         case Quotient(numerator=Symbol() as of, denominator=Symbol() as wrt):

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import TypeVar, get_args
 
 from graphdsl.check.resolve import Resolver
 from graphdsl.check.rounds import in_full, trace_table
 from graphdsl.check.scope import Scope
-from graphdsl.check.settings import keys_of, word
+from graphdsl.check.settings import derivative, keys_of, word
 from graphdsl.expr import Array, Element, Expr, Relation, Symbol
 from graphdsl.model import Node, Training
-from graphdsl.report import PageSize, Report, Style
+from graphdsl.report import PARTS, Detail, PageSize, Report, Style
 from graphdsl.syntax import Quoted, Setting
 
 W = TypeVar("W", bound=str)
@@ -33,6 +34,10 @@ def asked(
     table = trace_table(said.get("table"), plan, objectives, scope, resolver)
     return Report(
         style=_one_of(STYLES, word(said, "style")) or _style_of(nodes),
+        styles={part: style for part in PARTS if (style := _one_of(STYLES, word(said, f"style[{part}]")))},
+        detail=_one_of(DETAILS, word(said, "detail")) or "grouped",
+        details={part: detail for part in PARTS if (detail := _one_of(DETAILS, word(said, f"detail[{part}]")))},
+        explain=frozenset(_explained(said.get("explain"), scope, resolver)),
         page=_one_of(PAGES, word(said, "page")) or "a4",
         tangents=_tangents(said, scope, resolver),
         nudges=_nudges(said, scope, resolver),
@@ -47,6 +52,7 @@ def asked(
 
 
 STYLES: tuple[Style, ...] = get_args(Style)
+DETAILS: tuple[Detail, ...] = get_args(Detail)
 PAGES: tuple[PageSize, ...] = get_args(PageSize)
 
 
@@ -61,6 +67,35 @@ def _style_of(nodes: tuple[Node, ...]) -> Style:
     A layer's units are written one by one: each has a name.
     """
     return "matrix" if any(node.symbol.shape and node.symbol.parts is None for node in nodes) else "chain"
+
+
+def _explained(setting: Setting | None, scope: Scope, resolver: Resolver) -> Iterator[str]:
+    """What is said in full: values, derivatives, parameters after their update, `updates`; arrays and their entries."""
+    for entry in _entries(setting):
+        pair = derivative(entry)
+        if pair is not None:
+            of, wrt = (resolver.resolve(name) for name in pair)
+            if of is not None and wrt is not None:
+                yield from (f"d{a}/d{b}" for a in _named(of.expr) for b in _named(wrt.expr))
+        elif isinstance(entry, Symbol) and entry.key.endswith(".after"):
+            found = resolver.resolve(replace(Symbol(entry.key.removesuffix(".after")), span=entry.span))
+            yield from (f"{key}.after" for key in (_named(found.expr) if found else ()))
+        elif entry == Symbol("updates"):
+            yield "updates"
+        elif isinstance(entry, Symbol | Element):
+            found = resolver.resolve(entry)
+            yield from _named(found.expr) if found else ()
+        else:
+            _refuse(
+                setting, scope, "`explain` lists what is said in full", "for example explain = [dE/dw1, h1, updates]"
+            )
+            return
+
+
+def _named(expr: Expr) -> list[str]:
+    """The key of an array and those of its entries; of an entry, its own."""
+    own = [expr.key] if isinstance(expr, Symbol) else []
+    return list(dict.fromkeys([*own, *keys_of(expr)]))
 
 
 def _tangents(report: Mapping[str, Setting], scope: Scope, resolver: Resolver) -> tuple[str, ...]:

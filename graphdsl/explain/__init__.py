@@ -8,12 +8,14 @@ from graphdsl import __version__
 from graphdsl.diagram import Diagram
 from graphdsl.document import Block, Derivation, Document, Figure, Inlines, Math, Paragraph, Section, Text
 from graphdsl.explain.contributions import contributions
+from graphdsl.explain.deltas import deltas, with_deltas
 from graphdsl.explain.directions import otherwise
 from graphdsl.explain.forward_mode import forward_mode
 from graphdsl.explain.front import conventions, given
 from graphdsl.explain.letters import in_letters
 from graphdsl.explain.lines import Lines
 from graphdsl.explain.matrix import MatrixLines, MatrixPasses, Tensors, acts_on_entries, in_matrices, on_arrays
+from graphdsl.explain.measure import MEASURES
 from graphdsl.explain.notices import with_notices
 from graphdsl.explain.nudges import nudges
 from graphdsl.explain.order import Order
@@ -24,14 +26,14 @@ from graphdsl.explain.samples import Batch, all_samples, given_samples, is_batch
 from graphdsl.explain.symmetry import Colours, colours
 from graphdsl.explain.tables import published, results, rounds, rounds_between
 from graphdsl.explain.trace_table import node_table, trace_table
-from graphdsl.explain.updating import is_plain, update
+from graphdsl.explain.updating import holds_arrays, is_plain, update
 from graphdsl.explain.worked import Pass, numeral
 from graphdsl.expr import Symbol
 from graphdsl.graph import Graph, entry_symbols
 from graphdsl.model import Model, Training
 from graphdsl.numbers import Num
 from graphdsl.phrases import Phrases
-from graphdsl.report import Report
+from graphdsl.report import PARTS, Part, Report
 from graphdsl.trace import Check, Round, Sample, Trace, Verdict
 
 __all__ = ["explain"]
@@ -48,7 +50,7 @@ def explain(
     """The worked solution of a run; `report` says what the page is to be, whatever the spec asks."""
     model = trace.graph.model
     wanted = report or model.report
-    story = _MatrixStory(trace, phrases, wanted) if wanted.style == "matrix" else _Story(trace, phrases, wanted)
+    story = _Story(trace, phrases, wanted)
     blocks: list[Block] = [*opening(model)]
     blocks += [] if diagram is None else [_figure(diagram, trace.graph, phrases)]
     blocks += story.front()
@@ -83,6 +85,8 @@ class _Story:
         self.report = report
         self.phrases = phrases
         self.order = Order(trace.graph)
+        self.tensors = Tensors(trace.graph)
+        self.deltas = deltas(trace.graph) if self._says_deltas() else {}
         self.colours: Colours = _told_apart(trace.graph) if _by_thresholds(trace.graph) else colours(trace.graph)
         given_instead = self.graph.model.overrides
         self.opens = min(report.in_full.rounds(trace.count), default=1)
@@ -99,10 +103,25 @@ class _Story:
         changed = [nudges(at, self.trace.rounds[0], report.nudges, self.phrases)] if report.nudges else []
         return [*blocks, *changed]
 
+    def _says_deltas(self) -> bool:
+        """Whether the backward pass is told by δs; a rule that learns by other numbers has δs of its own."""
+        return self.report.style_of("backward") == "delta" and not any(round_.raw for round_ in self.trace.rounds)
+
+    @property
+    def in_arrays(self) -> bool:
+        """Whether a part of the page is written in matrices."""
+        return any(self.report.style_of(part) == "matrix" for part in PARTS)
+
     def front(self) -> list[Block]:
         """What is given, what is asked, and the conventions that hold."""
-        told = [given(self.graph, self.phrases), *given_samples(self.graph, self.phrases)]
-        return [*told, *tasks(self.graph, self.phrases), conventions(self.trace, self.phrases)]
+        note, conventional = given(self.graph, self.phrases), conventions(self.trace, self.phrases)
+        if self.deltas:
+            conventional = with_deltas(conventional, self.graph, self.deltas, self.phrases)
+        between = (*given_samples(self.graph, self.phrases), *tasks(self.graph, self.phrases))
+        if not self.in_arrays:
+            return [note, *between, conventional]
+        told = in_matrices(note, self.graph, self.phrases), acts_on_entries(conventional, self.graph, self.phrases)
+        return [told[0], *between, *on_arrays(self.graph, self.phrases), told[1]]
 
     def rounds(self) -> list[Block]:
         """The rounds that are written out, and between them what is left out."""
@@ -118,18 +137,20 @@ class _Story:
         return [*blocks, *rounds_between(self.trace, before + 1, self.trace.count, self.phrases)]
 
     def _round(self, round_: Round) -> list[Block]:
-        passes = self._passes(round_.samples[0], round_.number)
+        sample = round_.samples[0]
+        at = self._pass(sample, round_.number)
         batch = len(round_.samples) > 1
-        told = round_.samples[0] if batch else None
-        blocks: list[Block] = [self._forward(round_, passes, told)]
+        told = sample if batch else None
+        blocks: list[Block] = [self._forward(round_, at, told)]
+        backward = self._passes(at, round_.number, "backward")
         for objective in self.graph.model.objectives:
             loss = self.graph.model.loss
             other = (loss is not None and objective != loss) or len(self.graph.model.objectives) > 1
             title = self.phrases.say("backward_of" if other else "backward", objective=Math(objective))
-            found = (*passes.backward(objective.key), *self._contributions(passes.lines.at, objective, round_))
+            found = (*backward.backward(objective.key), *self._contributions(at, objective, round_))
             blocks.append(self._part("backward", title, round_, found, told))
         if is_batch(round_, self.graph.model):
-            blocks.append(self._batch(round_, passes.lines.at))
+            blocks.append(self._batch(round_, at))
         training = self.graph.model.training
         if training is not None and round_.raw:
             blocks.append(
@@ -137,21 +158,31 @@ class _Story:
                     "direction",
                     self.phrases.say("directions"),
                     round_,
-                    otherwise(round_, passes.lines.at, training, self.phrases),
+                    otherwise(round_, at, training, self.phrases),
                 )
             )
         if training is not None:
-            blocks.append(
-                self._part("update", self.phrases.say("update"), round_, self._update(round_, passes, training))
-            )
+            blocks.append(self._part("update", self.phrases.say("update"), round_, self._update(round_, at, training)))
         return blocks
 
     def _contributions(self, at: Pass, objective: Symbol, round_: Round) -> tuple[Block, ...]:
         first = round_.number == self.opens
         return contributions(at, objective.key, self.phrases, self.report.contributions, first)
 
-    def _update(self, round_: Round, passes: Passes | MatrixPasses, training: Training) -> tuple[Block, ...]:
-        return update(round_, passes.lines.at, training, self.phrases, self.colours)
+    def _update(self, round_: Round, at: Pass, training: Training) -> tuple[Block, ...]:
+        measure = MEASURES[self.report.detail_of("update")]
+        passes = self._passes(at, round_.number, "update")
+        plain = is_plain(training, round_, self.graph.model) and holds_arrays(self.graph.model)
+        if isinstance(passes, MatrixPasses) and plain:
+            return passes.update(round_, training)
+        told = {} if self._all_in_arrays else self.colours
+        first = round_.number == self.opens
+        return update(round_, at, training, self.phrases, told, measure, self.report.explain, first)
+
+    @property
+    def _all_in_arrays(self) -> bool:
+        """Whether nothing tells entries apart, so that none are said to be equal by symmetry."""
+        return all(self.report.style_of(part) == "matrix" for part in PARTS)
 
     def _batch(self, round_: Round, at: Pass) -> Section:
         """The other samples, and how the batch's loss and gradients come of all of them."""
@@ -166,9 +197,13 @@ class _Story:
         known = self.data if number == 1 else self.data - changed
         return Pass(self.graph, sample, frozenset(known), bool(self.graph.model.letters))
 
-    def _passes(self, sample: Sample, number: int) -> Passes | MatrixPasses:
-        at = self._pass(sample, number)
-        return Passes(Lines(at, self.phrases, number), self.order, self.colours, number == self.opens)
+    def _passes(self, at: Pass, number: int, part: Part) -> Passes | MatrixPasses:
+        """What writes a part of a round, in its style and with its detail."""
+        measure, first, explain = MEASURES[self.report.detail_of(part)], number == self.opens, self.report.explain
+        if self.report.style_of(part) == "matrix":
+            return MatrixPasses(MatrixLines(self.tensors, at, self.phrases, number), first, measure, explain)
+        lines = Lines(at, self.phrases, number, self.deltas)
+        return Passes(lines, self.order, self.colours, first, measure, explain)
 
     def _part(
         self, anchor: str, title: Inlines, round_: Round, blocks: tuple[Block, ...], sample: Sample | None = None
@@ -189,15 +224,16 @@ class _Story:
             return self.phrases.say(key, number=round_.number, sample=sample.number, part=title)
         return self.phrases.say("in_round", number=round_.number, part=title) if rounds else title
 
-    def _forward(self, round_: Round, passes: Passes | MatrixPasses, sample: Sample | None) -> Section:
-        blocks = self._referring(round_.number, passes.forward())
+    def _forward(self, round_: Round, at: Pass, sample: Sample | None) -> Section:
+        blocks = self._referring(round_.number, self._passes(at, round_.number, "forward").forward())
         return self._part("forward", self.phrases.say("forward"), round_, blocks, sample)
 
     def _referring(self, number: int, blocks: tuple[Block, ...]) -> tuple[Block, ...]:
         """Later rounds point back to the formulas and the symmetries of the first."""
-        if number != 2 or self.opens != 1:
+        measure = MEASURES[self.report.detail_of("forward")]
+        if number != 2 or self.opens != 1 or measure.again or not measure.lines:
             return blocks
-        symmetric = len(set(self.colours.values())) < len(self.colours)
+        symmetric = measure.symmetry and len(set(self.colours.values())) < len(self.colours)
         key = "symmetries_of_round_one" if symmetric else "formulas_of_round_one"
         return (Paragraph(self.phrases.say(key)), *blocks)
 
@@ -219,10 +255,12 @@ class _Story:
             if asked:
                 return [Section(self.phrases.say("results"), asked, "results")]
             return [] if len(self.trace.rounds[-1].samples) > 1 else self._summary()
-        passes = self._passes(self.trace.final, self.trace.steps + 1)
-        last = passes.forward() if len(self.trace.finals) == 1 else self._last_samples(passes.lines.at)
+        number = self.trace.steps + 1
+        at = self._pass(self.trace.final, number)
+        forward = self._passes(at, number, "forward").forward()
+        last = forward if len(self.trace.finals) == 1 else self._last_samples(at)
         return [
-            Section(self.phrases.say("updated_pass"), last, f"forward@{passes.lines.number}"),
+            Section(self.phrases.say("updated_pass"), last, f"forward@{number}"),
             Section(self.phrases.say("results"), (*self._results(), *self._asked_table()), "results"),
         ]
 
@@ -241,49 +279,22 @@ class _Story:
         return (*all_samples(self.trace.finals, self.graph, self.phrases), *batch.loss_alone())
 
     def _in_letters(self) -> list[Block]:
-        return list(in_letters(self.graph, self.phrases))
+        if self.report.style_of("backward") != "matrix":
+            return list(in_letters(self.graph, self.phrases))
+        lines = MatrixLines(self.tensors, self.first_pass(), self.phrases, 1)
+        told = [line for o in self.graph.model.objectives for line in MatrixPasses(lines, True).in_letters(o.key)]
+        return [Section(self.phrases.say("in_letters"), (Derivation(tuple(told)),), "letters")] if told else []
 
     def _summary(self) -> list[Block]:
+        """All values and derivatives; where arrays are written, every line says its whole array already."""
+        if self.in_arrays:
+            return []
         at = Pass(self.graph, self.trace.rounds[-1].samples[0], self.data)
         return [Section(self.phrases.say("results"), (results(at, self.phrases),), "results")]
 
     def _results(self) -> tuple[Block, ...]:
-        return rounds(self.trace, self.phrases, self.colours, bare=bool(self.report.columns))
-
-
-class _MatrixStory(_Story):
-    """The same story, tensor by tensor: no entry is told apart from its neighbours."""
-
-    def __init__(self, trace: Trace, phrases: Phrases, report: Report):
-        super().__init__(trace, phrases, report)
-        self.tensors = Tensors(trace.graph)
-
-    def front(self) -> list[Block]:
-        note, conventional = given(self.graph, self.phrases), conventions(self.trace, self.phrases)
-        between = (*given_samples(self.graph, self.phrases), *tasks(self.graph, self.phrases))
-        told = in_matrices(note, self.graph, self.phrases), acts_on_entries(conventional, self.graph, self.phrases)
-        return [told[0], *between, *on_arrays(self.graph, self.phrases), told[1]]
-
-    def _passes(self, sample: Sample, number: int) -> MatrixPasses:
-        lines = MatrixLines(self.tensors, self._pass(sample, number), self.phrases, number)
-        return MatrixPasses(lines, number == self.opens)
-
-    def _update(self, round_: Round, passes: Passes | MatrixPasses, training: Training) -> tuple[Block, ...]:
-        assert isinstance(passes, MatrixPasses), "a page has one style"
-        if not is_plain(training, round_, self.graph.model):
-            return super()._update(round_, passes, training)
-        return passes.update(round_, training)
-
-    def _in_letters(self) -> list[Block]:
-        passes = self._passes(self.trace.rounds[0].samples[0], 1)
-        lines = [line for o in self.graph.model.objectives for line in passes.in_letters(o.key)]
-        return [Section(self.phrases.say("in_letters"), (Derivation(tuple(lines)),), "letters")] if lines else []
-
-    def _summary(self) -> list[Block]:
-        return []  # every line says its whole array already
-
-    def _results(self) -> tuple[Block, ...]:
-        return rounds(self.trace, self.phrases, {}, few=True, bare=bool(self.report.columns))
+        arrays, bare = self._all_in_arrays, bool(self.report.columns)
+        return rounds(self.trace, self.phrases, {} if arrays else self.colours, few=arrays, bare=bare)
 
 
 def _by_thresholds(graph: Graph) -> bool:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from graphdsl.derive.derivative import raw_derivative
 from graphdsl.derive.evaluate import evaluate
 from graphdsl.document import Inlines, Line, Math
-from graphdsl.explain.worked import Pass, Worked, definition, worked
+from graphdsl.explain.calculator import exponentials, steps
+from graphdsl.explain.worked import PRODUCT, Pass, Worked, definition, numeral, worked
 from graphdsl.expr import (
     MINUS_ONE,
     ONE,
@@ -27,6 +28,7 @@ from graphdsl.expr import (
     rewrite,
 )
 from graphdsl.model import is_stand_in
+from graphdsl.names import Ink
 from graphdsl.numbers import Decimal50, NumberMistake
 from graphdsl.phrases import Phrases
 
@@ -35,11 +37,13 @@ MOST_PATHS = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Style:
-    """How much a gradient's line says: the chain rule, its symbols worked out, whole paths; what stands near it."""
+class Saying:
+    """What a line says: the chain rule, its symbols worked out, the numbers, every operation, whole paths; what stands near it."""
 
-    rule: bool
+    rule: bool = False
     symbols: bool = True
+    numbers: bool = True
+    between: bool = False
     paths: bool = False
     near: frozenset[str] = frozenset()
 
@@ -51,10 +55,11 @@ class Lines:
     at: Pass
     phrases: Phrases
     number: int
+    deltas: Mapping[str, Ink] = field(default_factory=dict)
 
     # Forward.
 
-    def value(self, key: str, symbols: bool) -> Line:
+    def value(self, key: str, saying: Saying) -> Line:
         """key = formula = numbers = result."""
         graph = self.at.graph
         if key in graph.model.overrides:
@@ -66,10 +71,20 @@ class Lines:
             return Line(equals(graph.symbols[key], formula), (), f"{key}@{self.number}")
         done = self._in_numbers(formula)
         members: list[Expr] = [graph.symbols[key]]
-        if symbols:
+        if saying.symbols:
             members.append(formula)
-        members += [done.expr, self.at.value(key)]
+        members += [*in_numbers(done.expr, saying), self.at.value(key)]
         return Line(chain(members), self.because(done.conditions), f"{key}@{self.number}")
+
+    def exponentials(self, key: str) -> Iterator[Line]:
+        """e^(−z) = e^(−1.5) = 0.2231: the powers of e that a value needs, one by one."""
+        for power in exponentials(definition(self.at.graph.formula(key))):
+            done = worked(power, self.at)
+            try:
+                value = evaluate(done.expr, {}, Decimal50()).item
+            except NumberMistake:
+                continue
+            yield Line(chain([power, done.expr, numeral(value, PRODUCT)]), ())
 
     def _in_numbers(self, formula: Expr) -> Worked:
         """The definition in numbers; the bare call where a part of the definition is too large to be a number."""
@@ -82,7 +97,7 @@ class Lines:
 
     # Backward.
 
-    def gradient(self, objective: str, key: str, style: Style) -> Line:
+    def gradient(self, objective: str, key: str, saying: Saying) -> Line:
         """∂objective/∂key by the chain rule over everything that uses it."""
         uses = self.uses(objective, key)
         target = self.partial(objective, key)
@@ -92,22 +107,22 @@ class Lines:
         reached = [self._upstream_times_local(objective, use, key) for use in uses]
         short = add(*reached) if reached else Number(ONE.value * 0)
         if self.at.letters:
-            rule = self._rule(objective, key, uses) if style.rule else []
+            rule = self._rule(objective, key, uses) if saying.rule else []
             return Line(chain([target, *rule, short]), (), f"d{objective}/d{key}@{self.number}")
         done = worked(short, self.at)
         members: list[Expr] = [target]
-        if style.paths:
+        if saying.paths:
             members += self._whole_paths(objective, key)
-        if style.rule:
+        if saying.rule:
             members += self._rule(objective, key, uses)
-        if style.symbols:
+        if saying.symbols:
             members.append(short)
-        members += [done.expr, self.at.gradient(objective, key)]
-        far = [use for use in uses if use not in style.near] if style.rule else []
+        members += [*in_numbers(done.expr, saying), self.at.gradient(objective, key)]
+        far = [use for use in uses if use not in saying.near] if saying.rule else []
         reason = self.because(done.conditions) or self._found_above(objective, far)
         said = chain(members)
         anchor = f"d{objective}/d{key}@{self.number}"
-        return Line(said, reason, anchor, compact=not style.rule or len(said.members) == 2)
+        return Line(said, reason, anchor, compact=not saying.rule or len(said.members) == 2)
 
     def _is_given(self, objective: str, key: str, uses: list[str]) -> bool:
         """Whether the spec gives this derivative."""
@@ -116,7 +131,9 @@ class Lines:
 
     def partial(self, of: str, wrt: str, local: bool = False) -> Partial:
         """∂of/∂wrt; a local one is marked where `of` depends on `wrt` along other paths too."""
-        names = self.at.graph.symbols
+        names, loss = self.at.graph.symbols, self.at.graph.model.loss
+        if not local and wrt in self.deltas and loss is not None and of == loss.key:
+            return Partial(names[of], names[wrt], ink=self.deltas[wrt])
         marked = local and self._other_paths(of, wrt)
         return Partial(names[of], names[wrt], local, marked)
 
@@ -132,10 +149,30 @@ class Lines:
         local = self.at.graph.local(use, key)
         if use == objective:
             return local
-        upstream = self.partial(objective, use)
+        upstream = self._through(objective, use) if self.goes_through(objective, use) else self.partial(objective, use)
+        if upstream == ONE:
+            return local
         if isinstance(local, Product) and local.factors[0] == MINUS_ONE:
             return Product((MINUS_ONE, upstream, *local.factors[1:]))
-        return Product((upstream, *(local.factors if isinstance(local, Product) else (local,))))
+        factors = local.factors if isinstance(local, Product) else (local,)
+        return upstream if factors == (ONE,) and self.deltas else Product((upstream, *factors))
+
+    def goes_through(self, objective: str, key: str) -> bool:
+        """Whether a derivative has no line of its own, because the δs above it say it at once: f′(z) · Σ w δ."""
+        model = self.at.graph.model
+        if not self.deltas or model.loss is None or objective != model.loss.key or key in self.deltas:
+            return False
+        uses = self.uses(objective, key)
+        carried = model.carry == "displayed" or self._is_given(objective, key, uses)
+        known = all(use == objective or use in self.deltas for use in uses)
+        return key in self.at.graph.computed and not carried and (known or self._one_way(objective, uses))
+
+    def _one_way(self, objective: str, uses: list[str]) -> bool:
+        return len(uses) == 1 and self.goes_through(objective, uses[0])
+
+    def _through(self, objective: str, key: str) -> Expr:
+        """∂objective/∂key worked out to the δs above it."""
+        return add(*(self._upstream_times_local(objective, use, key) for use in self.uses(objective, key)))
 
     def _rule(self, objective: str, key: str, uses: list[str]) -> list[Expr]:
         """The chain rule in symbols; straight under the objective, the derivative before it is tidied."""
@@ -191,6 +228,11 @@ class Lines:
             return ()
         gradient = Math(equals(self.partial(objective, found[0]), self.at.gradient(objective, found[0])))
         return self.phrases.say("found_above", gradient=gradient)
+
+
+def in_numbers(expr: Expr, saying: Saying) -> list[Expr]:
+    """A formula in numbers, and operation by operation if that is wanted."""
+    return [expr, *(steps(expr) if saying.between else ())] if saying.numbers else []
 
 
 def chain(members: Iterable[Expr]) -> Relation:

@@ -11,7 +11,8 @@ from graphdsl.derive.evaluate import evaluate
 from graphdsl.derive.shape import shape_of
 from graphdsl.document import Block, Derivation, Inlines, Item, Line, Math, Note, Paragraph
 from graphdsl.explain.glossary import functions, of_products, why
-from graphdsl.explain.lines import after_symbol, chain
+from graphdsl.explain.lines import Saying, after_symbol, chain, in_numbers
+from graphdsl.explain.measure import GROUPED, Measure
 from graphdsl.explain.order import asked
 from graphdsl.explain.tensors import Arrays, shown
 from graphdsl.explain.worked import Pass, numeral
@@ -19,6 +20,7 @@ from graphdsl.expr import (
     ONE,
     ZERO,
     Array,
+    Element,
     Expr,
     Number,
     Partial,
@@ -35,7 +37,7 @@ from graphdsl.expr import (
 )
 from graphdsl.graph import Graph, entry_symbols
 from graphdsl.model import Node, Training, is_stand_in
-from graphdsl.numbers import Decimal50, Shape
+from graphdsl.numbers import Decimal50, Shape, indices
 from graphdsl.optimizers import GRADIENT, THETA
 from graphdsl.phrases import Phrases
 from graphdsl.trace import Round, Sample
@@ -114,6 +116,15 @@ class Tensors:
         return next(use for use in self.nodes if use in self.uses[key] and use in wanted)
 
 
+@dataclass(frozen=True, slots=True)
+class Together:
+    """Parameters with names of their own, and the array whose entries their derivatives are."""
+
+    array: Expr
+    shape: Shape
+    entries: tuple[Symbol, ...]
+
+
 @dataclass(frozen=True)
 class MatrixLines:
     """Makes the lines of one pass; the first pass says every formula, others give the numbers."""
@@ -127,7 +138,7 @@ class MatrixLines:
     def arrays(self) -> Arrays:
         return Arrays(self.at)
 
-    def value(self, node: Node, formulas: bool) -> Line:
+    def value(self, node: Node, saying: Saying) -> Line:
         """Q = X W = numbers = result."""
         anchor = f"{node.symbol.key}@{self.number}"
         if any(entry.key in self.at.graph.model.overrides for entry in entry_symbols(node.symbol)):
@@ -136,11 +147,11 @@ class MatrixLines:
         formula = shown(node.formula)
         if self.at.letters:
             return Line(equals(node.symbol, formula), (), anchor)
-        members: list[Expr] = [node.symbol, *([formula] if formulas else [])]
-        members += [self.arrays.numbers(formula), self.arrays.value(node.symbol)]
+        members: list[Expr] = [node.symbol, *([formula] if saying.symbols else [])]
+        members += [*in_numbers(self.arrays.numbers(formula), saying), self.arrays.value(node.symbol)]
         return Line(chain(members), self.shape(node.symbol.shape), anchor)
 
-    def gradient(self, objective: Symbol, symbol: Symbol, formulas: bool) -> Line:
+    def gradient(self, objective: Symbol, symbol: Symbol, saying: Saying) -> Line:
         """∂L/∂V = Aᵀ ∂L/∂Z = numbers = result."""
         anchor = f"d{objective.key}/d{symbol.key}@{self.number}"
         if self.is_given(objective, symbol):
@@ -150,17 +161,58 @@ class MatrixLines:
         if self.at.letters:
             return Line(equals(Partial(objective, symbol), reached), (), anchor)
         shorter = self._shorter(objective, symbol, reached)
-        members: list[Expr] = [Partial(objective, symbol), *([reached] if formulas else [])]
+        members: list[Expr] = [Partial(objective, symbol), *([reached] if saying.symbols else [])]
         if shorter is not None:
-            members += [shorter] if formulas else []
+            members += [shorter] if saying.symbols else []
             reached = shorter
-        members += [self.arrays.numbers(reached), self.arrays.gradient(objective.key, symbol)]
+        members += [*in_numbers(self.arrays.numbers(reached), saying), self.arrays.gradient(objective.key, symbol)]
         reasons = [self.shape(symbol.shape)]
-        if formulas:
+        if saying.symbols:
             reasons.append(self._why(objective, symbol))
-        if shorter is not None and formulas:
+        if shorter is not None and saying.symbols:
             reasons.append(self._with_sums_of_one(shorter))
         return Line(chain(members), self.phrases.joined([reason for reason in reasons if reason]), anchor)
+
+    def grouped(self, objective: Symbol, wanted: Sequence[Symbol]) -> list[Symbol | Together]:
+        """Parameters with names of their own whose derivatives are all entries of one array, as that array."""
+        arrays: dict[Expr, dict[Shape, Symbol]] = {}
+        places: dict[str, Expr] = {}
+        for symbol in wanted:
+            found = None if symbol.shape or self.is_given(objective, symbol) else self._entry_of(objective, symbol)
+            if found is not None:
+                array, index = found
+                arrays.setdefault(array, {})[index] = symbol
+                places[symbol.key] = array
+        whole = {
+            array: Together(array, shape_of(array), tuple(entries[i] for i in indices(shape_of(array))))
+            for array, entries in arrays.items()
+            if len(entries) > 1 and entries.keys() == set(indices(shape_of(array)))
+        }
+        told = [whole.get(places[s.key], s) if s.key in places else s for s in wanted]
+        return list(dict.fromkeys(told))
+
+    def _entry_of(self, objective: Symbol, symbol: Symbol) -> tuple[Expr, Shape] | None:
+        """The array and the place in it that a parameter's derivative is; nothing where it is no single entry."""
+        match self.pulled(objective, symbol):
+            case Element(of=array, index=index) if all(isinstance(i, Number) for i in index):
+                return array, tuple(int(i.value) for i in index if isinstance(i, Number))
+            case Partial(wrt=Symbol(key=key)):
+                tensor = self.tensors.holding(key)
+                if not tensor.shape:
+                    return None
+                places = {entry.key: i for entry, i in zip(entry_symbols(tensor), indices(tensor.shape), strict=True)}
+                return Partial(objective, tensor), places[key]
+            case _:
+                return None
+
+    def together(self, objective: Symbol, wrt: Together, saying: Saying) -> Line:
+        """[∂E/∂w₁₁, ∂E/∂w₁₂; …] = ∂E/∂z aᵀ = numbers = result."""
+        reached = shown(wrt.array)
+        members: list[Expr] = [Array(wrt.shape, tuple(Partial(objective, entry) for entry in wrt.entries))]
+        members += [reached] if saying.symbols else []
+        numerals = [self.at.gradient(objective.key, entry.key) for entry in wrt.entries]
+        members += [*in_numbers(self.arrays.numbers(reached), saying), Array(wrt.shape, tuple(numerals))]
+        return Line(chain(members), self.shape(wrt.shape), f"d{objective.key}/d{wrt.entries[0].key}@{self.number}")
 
     def _why(self, objective: Symbol, symbol: Symbol) -> Inlines:
         """Why the gradient of a tensor has its form, where one node passes it on."""
@@ -248,7 +300,7 @@ class MatrixLines:
             return Array(use.shape, tuple(ONE if key == objective.key else ZERO for key in entries))
         return Partial(objective, use)
 
-    def update(self, symbol: Symbol, round_: Round, training: Training, formulas: bool) -> Line:
+    def update(self, symbol: Symbol, round_: Round, training: Training, saying: Saying) -> Line:
         """W⁺ = W − η ∂L/∂W = numbers = result."""
         loss = self.at.graph.model.loss
         assert loss is not None, "a training has a loss"
@@ -257,9 +309,9 @@ class MatrixLines:
         rule = add(THETA, step) if training.ascent else subtract(THETA, step)
         formula = _entrywise(substitute(rule, {THETA.key: symbol, GRADIENT.key: Partial(loss, symbol)}))
         after = [numeral(round_.updates[entry.key].after, entry.key) for entry in entry_symbols(symbol)]
-        members: list[Expr] = [after_symbol(symbol), *([formula] if formulas else [])]
+        members: list[Expr] = [after_symbol(symbol), *([formula] if saying.symbols else [])]
         known = {key: numeral(value, key, True) for key, value in round_.settings.items()}
-        members += [self.arrays.numbers(formula, known), _array(symbol.shape, after)]
+        members += [*in_numbers(self.arrays.numbers(formula, known), saying), _array(symbol.shape, after)]
         return Line(chain(members), self.shape(symbol.shape), f"{symbol.key}.after@{round_.number}")
 
     def shape(self, shape: Shape) -> Inlines:
@@ -292,22 +344,42 @@ def _multiplies_arrays(node: Expr) -> bool:
 
 @dataclass(frozen=True)
 class MatrixPasses:
-    """Writes the passes of one round; the first round says every formula, later ones refer to it."""
+    """Writes the passes of one round; the first round says every formula, later ones refer to it.
+
+    explain: the tensors and derivatives that are said in full, whatever the measure is.
+    """
 
     lines: MatrixLines
     first: bool
+    measure: Measure = GROUPED
+    explain: frozenset[str] = frozenset()
+
+    def saying(self, name: str) -> Saying:
+        """What a line says; results alone are lines without formulas and without the numbers that lead there."""
+        if name in self.explain:
+            return Saying()
+        measure = self.measure
+        symbols = (self.first or measure.again) and measure.lines
+        return Saying(symbols=symbols, numbers=measure.numbers and measure.lines, between=measure.between)
 
     def forward(self) -> tuple[Block, ...]:
         """Every node in the order of the text."""
         nodes = [node for node in self.lines.at.graph.model.nodes if node.role != "stand-in"]
-        return self._derived([self.lines.value(node, self.first) for node in nodes[:MOST_LINES]], len(nodes))
+        made = [self.lines.value(node, self.saying(node.symbol.key)) for node in nodes[:MOST_LINES]]
+        return self._derived(made, len(nodes))
 
     def backward(self, objective: str) -> tuple[Block, ...]:
-        """∂objective/∂… from the output down."""
+        """∂objective/∂… from the output down; parameters that stand in one matrix or vector as such."""
         symbol = self.lines.at.graph.symbols[objective]
-        wanted = self.lines.tensors.backward(objective)
-        made = [self.lines.gradient(symbol, wrt, self.first) for wrt in wanted[:MOST_LINES]]
+        wanted = self.lines.grouped(symbol, self.lines.tensors.backward(objective))
+        made = [self._gradient(symbol, wrt) for wrt in wanted[:MOST_LINES]]
         return self._derived(made, len(wanted))
+
+    def _gradient(self, objective: Symbol, wrt: Symbol | Together) -> Line:
+        if isinstance(wrt, Symbol):
+            return self.lines.gradient(objective, wrt, self.saying(f"d{objective.key}/d{wrt.key}"))
+        named = {f"d{objective.key}/d{key.key}" for key in wrt.entries}
+        return self.lines.together(objective, wrt, Saying() if named & self.explain else self.saying(""))
 
     def in_letters(self, objective: str) -> list[Line]:
         """What is asked for, in the names of nodes alone."""
@@ -326,7 +398,8 @@ class MatrixPasses:
     def update(self, round_: Round, training: Training) -> tuple[Block, ...]:
         """Every trained tensor after its update."""
         trained = [q.symbol for q in self.lines.at.graph.model.quantities if q.trained]
-        made = [self.lines.update(symbol, round_, training, self.first) for symbol in trained[:MOST_LINES]]
+        shown = trained[:MOST_LINES]
+        made = [self.lines.update(symbol, round_, training, self.saying(f"{symbol.key}.after")) for symbol in shown]
         return self._derived(made, len(trained))
 
     def _derived(self, lines: Sequence[Line], total: int) -> tuple[Block, ...]:

@@ -220,7 +220,7 @@ def _quotient(page: Derived) -> bool:
 
 
 def _matrices(page: Derived) -> bool:
-    return page.report.style == "matrix" and _of(ops.MATMUL)(page)
+    return page.report.style_of("backward") == "matrix" and _of(ops.MATMUL)(page)
 
 
 def _adam(page: Derived) -> bool:

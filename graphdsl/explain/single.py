@@ -12,8 +12,8 @@ from graphdsl.derive.derivative import raw_derivative
 from graphdsl.derive.evaluate import evaluate
 from graphdsl.diagnostics import Diagnostic, SpecError, did_you_mean
 from graphdsl.document import Block, Derivation, Document, Inlines, Item, Line, Math, Note, Section, Text
-from graphdsl.explain.lines import Lines, Style, after_symbol, chain
-from graphdsl.explain.updating import update_lines
+from graphdsl.explain.lines import Lines, Saying, after_symbol, chain
+from graphdsl.explain.updating import UPDATES, update_lines
 from graphdsl.explain.worked import PRODUCT, Pass, numeral, worked
 from graphdsl.expr import ONE, Expr, Partial, Symbol, equals, symbols
 from graphdsl.graph import Graph, entry_symbols
@@ -26,8 +26,6 @@ from graphdsl.trace import Round, Sample, Trace
 
 MOST_BETWEEN = 24
 """Up to so many derivatives between a name and the objective are all shown; of more, those that are used at once."""
-
-UPDATES = "updates"
 
 Kind = Literal["value", "gradient", "update", "updates"]
 
@@ -220,15 +218,15 @@ class _Single:
         yield from self._needed(values, [self._gradient_line(of, use, set(above)) for use in above])
         if local := list(self._locals(of, key)):
             yield self._section("local_derivatives", local)
-        style = Style(rule=True, symbols=True, paths=True)
-        yield self._section("chain_rule", [self.lines.gradient(of, key, style)])
+        saying = Saying(rule=True, paths=True)
+        yield self._section("chain_rule", [self.lines.gradient(of, key, saying)])
 
     def _seed(self, of: str) -> Line:
         symbol = self.graph.symbols[of]
         return Line(equals(Partial(symbol, symbol), ONE), self.phrases.say("seed"), f"d{of}/d{of}@{self.asked.step}")
 
     def _gradient_line(self, of: str, key: str, near: Iterable[str]) -> Line:
-        return self.lines.gradient(of, key, Style(rule=True, symbols=True, near=frozenset(near)))
+        return self.lines.gradient(of, key, Saying(rule=True, near=frozenset(near)))
 
     def _between(self, of: str, key: str) -> list[str]:
         """The entries on the way from the objective down to the name; of a great many, those that use it."""
@@ -279,7 +277,7 @@ class _Single:
         yield from self._given([k for k in self.graph.symbols if k in below and k not in self.graph.computed])
         found = [k for k in self.graph.computed if k in below]
         if found:
-            yield Derivation(tuple(self.lines.value(k, symbols=True) for k in found))
+            yield Derivation(tuple(self.lines.value(k, Saying()) for k in found))
 
     # An update.
 
@@ -294,7 +292,7 @@ class _Single:
         yield Note("given", self.phrases.say("given"), (*self._items(keys), *self._settings()))
         yield self._section("needed", [self._gradient_line(model.loss.key, key, near) for key in keys])
         at, round_ = self.lines.at, self._round
-        worked_out = [line for key in keys for line in update_lines(key, round_, at, model.training, True)]
+        worked_out = [line for key in keys for line in update_lines(key, round_, at, model.training, Saying())]
         yield self._section("update", worked_out)
 
     def _settings(self) -> Iterator[Item]:
@@ -307,7 +305,7 @@ class _Single:
     def _needed(self, values: Sequence[str], gradients: Sequence[Line]) -> Iterator[Block]:
         """What is given, and in a line each the values and derivatives found before."""
         yield from self._given([key for key in values if key not in self.graph.computed])
-        computed = [self.lines.value(key, symbols=True) for key in values if key in self.graph.computed]
+        computed = [self.lines.value(key, Saying()) for key in values if key in self.graph.computed]
         blocks = tuple(Derivation(tuple(lines)) for lines in (computed, gradients) if lines)
         if blocks:
             yield Section(self.phrases.say("needed"), blocks)

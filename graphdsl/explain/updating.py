@@ -6,7 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from graphdsl.document import Block, Derivation, Inlines, Line, Math, Table, Text
-from graphdsl.explain.lines import after_symbol, chain
+from graphdsl.explain.calculator import steps
+from graphdsl.explain.lines import Saying, after_symbol, chain
+from graphdsl.explain.measure import GROUPED, Measure
 from graphdsl.explain.samples import batch_symbol, numbers_of
 from graphdsl.explain.symmetry import Colours
 from graphdsl.explain.worked import PRODUCT, Pass, numeral, worked
@@ -23,20 +25,47 @@ RAW = Symbol("%raw", ink=Ink("d"))
 """What a learning rule takes for the gradient, before it is added up, clipped or decayed."""
 
 
-def update(round_: Round, at: Pass, training: Training, phrases: Phrases, colours: Colours) -> tuple[Block, ...]:
-    """One parameter's update in full, all of them in a table."""
+MOST_UPDATES = 60
+"""Of so many parameters the updates are worked out one by one; of more, a table says them."""
+
+UPDATES = "updates"
+
+
+def update(
+    round_: Round,
+    at: Pass,
+    training: Training,
+    phrases: Phrases,
+    colours: Colours,
+    measure: Measure = GROUPED,
+    explain: frozenset[str] = frozenset(),
+    first: bool = True,
+) -> tuple[Block, ...]:
+    """One parameter's update in full and all of them in a table, or each in full; the first round says the rule."""
+    each = (measure.each or UPDATES in explain) and len(round_.updates) <= MOST_UPDATES
+    keys = [k for k in round_.updates if each or f"{k}.after" in explain]
+    shown = _moving(round_) if measure.lines else None
+    keys = keys or ([] if shown is None else [shown])
+    saying = Saying(symbols=first or measure.again, numbers=measure.numbers, between=measure.between)
+    full = Saying(symbols=True, between=measure.between)
+    lines = [
+        line
+        for key in keys
+        for line in update_lines(key, round_, at, training, full if {UPDATES, f"{key}.after"} & explain else saying)
+    ]
+    table = () if each or not round_.updates else (_Table(round_, at, training, phrases, colours).made(),)
+    return (*((Derivation(tuple(lines)),) if lines else ()), *table)
+
+
+def _moving(round_: Round) -> str | None:
+    """The first parameter that an update changes; where it changes none, the first of all."""
     found = round_.updates
-    key = next((k for k, u in found.items() if u.direction.value or u.gradient.value), next(iter(found), None))
-    if key is None:
-        return ()
-    lines = update_lines(key, round_, at, training, round_.number == 1)
-    table = _Table(round_, at, training, phrases, colours).made()
-    return Derivation(lines), table
+    return next((k for k, u in found.items() if u.direction.value or u.gradient.value), next(iter(found), None))
 
 
-def update_lines(key: str, round_: Round, at: Pass, training: Training, symbols: bool) -> tuple[Line, ...]:
+def update_lines(key: str, round_: Round, at: Pass, training: Training, saying: Saying) -> tuple[Line, ...]:
     """w⁺ = w − η · ∂E/∂w = 1 − 0.01 · 5.25 = 1 − 0.0525 = 0.9475, and before it what the rule assigns on the way."""
-    return tuple(_Entry(key, round_, at, training, symbols).lines())
+    return tuple(_Entry(key, round_, at, training, saying).lines())
 
 
 def climbs(training: Training, round_: Round) -> bool:
@@ -53,6 +82,11 @@ def is_plain(training: Training, round_: Round, model: Model) -> bool:
     return alone and steps and not directed(training, round_)
 
 
+def holds_arrays(model: Model) -> bool:
+    """Whether what is trained are vectors and matrices, not single numbers with names of their own."""
+    return any(q.symbol.shape for q in model.quantities if q.trained)
+
+
 def directed(training: Training, round_: Round) -> bool:
     """Whether what the optimizer gets has a name of its own."""
     shaped = direction(training, len(round_.samples), round_.clipped) != GRADIENT
@@ -67,7 +101,7 @@ class _Entry:
     round: Round
     at: Pass
     training: Training
-    symbols: bool
+    saying: Saying
 
     @property
     def update(self) -> Update:
@@ -111,8 +145,11 @@ class _Entry:
 
     def _line(self, name: Symbol, formula: Expr, result: Number, anchor: str, taken: Expr | None = None) -> Line:
         done = worked(formula, self.at, self._known())
-        members: list[Expr] = [name, formula] if self.symbols else [name]
-        members += [done.expr, *([] if taken is None else [taken]), result]
+        members: list[Expr] = [name, formula] if self.saying.symbols else [name]
+        between = [] if taken is None else [taken]
+        if self.saying.numbers:
+            members += [done.expr, *(steps(done.expr) if self.saying.between else between)]
+        members.append(result)
         return Line(chain(members), (), f"{anchor}@{self.round.number}")
 
     @property

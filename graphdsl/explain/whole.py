@@ -9,7 +9,7 @@ from typing import Literal, assert_never
 
 from graphdsl import __version__
 from graphdsl.document import Block, Derivation, Document, Inlines, Item, Line, Math, Note, Section, Text
-from graphdsl.explain.lines import after_symbol
+from graphdsl.explain.lines import Saying, after_symbol
 from graphdsl.explain.matrix import MatrixLines, Tensors
 from graphdsl.explain.single import counted, kept, plain_name, refused, single
 from graphdsl.explain.updating import is_plain, update_lines
@@ -161,7 +161,7 @@ class _Whole:
     def _value(self) -> Iterator[Block]:
         below = self._below([self.asked.symbol.key])
         yield from self._given(below)
-        lines = [self.lines.value(node, True) for key, node in self.tensors.nodes.items() if key in below]
+        lines = [self.lines.value(node, Saying()) for key, node in self.tensors.nodes.items() if key in below]
         if lines:
             yield Derivation(tuple(lines))
 
@@ -173,22 +173,26 @@ class _Whole:
         between = [self.tensors.symbols[k] for k in reversed(self.tensors.nodes) if k in self._above(key, of)]
         used = {name for symbol in (*between, self.asked.symbol) for name in _values_in(self.lines.pulled(of, symbol))}
         yield from self._given(used)
-        values = [self.lines.value(node, True) for k, node in self.tensors.nodes.items() if k in used]
-        gradients = [self.lines.gradient(of, symbol, True) for symbol in between]
+        values = [self.lines.value(node, Saying()) for k, node in self.tensors.nodes.items() if k in used]
+        gradients = [self.lines.gradient(of, symbol, Saying()) for symbol in between]
         if needed := tuple(Derivation(tuple(lines)) for lines in (values, gradients) if lines):
             yield Section(self.phrases.say("needed"), needed)
-        yield self._section("chain_rule", [self.lines.gradient(of, self.asked.symbol, True)])
+        yield self._section("chain_rule", [self.lines.gradient(of, self.asked.symbol, Saying())])
 
     def _update(self) -> Iterator[Block]:
         model = self.graph.model
         assert model.training is not None and model.loss is not None, "what is updated is trained"
-        yield self._section("needed", [self.lines.gradient(model.loss, self.asked.symbol, True)])
+        yield self._section("needed", [self.lines.gradient(model.loss, self.asked.symbol, Saying())])
         round_, at = kept(self.trace, self.step), self.lines.at
         if is_plain(model.training, round_, model):
-            yield self._section("update", [self.lines.update(self.asked.symbol, round_, model.training, True)])
+            yield self._section("update", [self.lines.update(self.asked.symbol, round_, model.training, Saying())])
             return
         keys = [entry.key for entry in entry_symbols(self.asked.symbol)][:MOST_ENTRIES]
-        lines = [line for key in keys for line in update_lines(key, round_, at, model.training, key == keys[0])]
+        lines = [
+            line
+            for key in keys
+            for line in update_lines(key, round_, at, model.training, Saying(symbols=key == keys[0]))
+        ]
         yield self._section("update", lines)
 
     def _above(self, key: str, of: Symbol) -> set[str]:

@@ -43,6 +43,14 @@ class Phrases:
             found += item
         return tuple(found)
 
+    def enumerated(self, items: list[Inlines]) -> Inlines:
+        """a, b, c."""
+        found: list[Inline] = []
+        for i, item in enumerate(items):
+            found += [Text(self.table["penultimate_comma"])] if i else []
+            found += item
+        return tuple(found)
+
     def listed(self, items: list[Inlines]) -> Inlines:
         """a, b and c."""
         found: list[Inline] = []

@@ -269,6 +269,8 @@ class Printer(ABC):
         return self.formula(entry)
 
     def partial(self, partial: Partial) -> Piece:
+        if partial.ink is not None:
+            return Piece(self.name(partial.ink), POWER if partial.ink.sup else ATOM)
         above, below = (PARTIAL + self._differential(x) for x in (partial.of, partial.wrt))
         text, strength = self.ratio(above, below)
         return Piece(self.marked(text), strength) if partial.marked else Piece(text, strength)
