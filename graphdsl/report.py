@@ -10,6 +10,24 @@ from typing import Literal, get_args
 Style = Literal["chain", "matrix"]
 """How a page writes its steps: entry by entry with the chain rule, or tensor by tensor."""
 
+Paper = Literal["solution", "question", "key"]
+"""What a page is for: the worked solution, the sheet to be handed out, the results for a marker."""
+
+SECTIONS: Mapping[str, str] = {
+    "figure": "figure",
+    "given": "given",
+    "tasks": "tasks",
+    "conventions": "conventions",
+    "forward": "forward",
+    "backward": "backward",
+    "updates": "update",
+    "table": "results",
+    "results": "results",
+    "answers": "answers",
+    "published": "published",
+}
+"""What each part of a page is called, and the anchor or kind of its blocks."""
+
 Part = Literal["forward", "backward", "update"]
 """The parts of a round that may each be written in their own way."""
 
@@ -47,6 +65,18 @@ KEYS: Mapping[str, Key] = {
         default="`matrix` where an equation computes a vector or matrix, else `chain`",
     ),
     "page": Key(get_args(PageSize), says="The size of the paper.", default="`a4`"),
+    "as": Key(
+        get_args(Paper),
+        says="What is made: the worked solution, a sheet of the questions, or the results for a marker.",
+        default="`solution`",
+    ),
+    "sections": Key(says="Which parts the page has; without it all.", form="[given, forward, results]"),
+    "footer": Key(
+        says="What the small print at the foot says: `none`, `ours`, or a text.",
+        form="none|ours|TEXT",
+        default="`ours`; on a sheet of questions `none`",
+        quoted=True,
+    ),
     "tangents": Key(says="Whose forward mode is shown.", form="[x1, x2]"),
     "nudges": Key(says="What is changed a little, and by how much.", form="[b = 0.001]"),
     "notices": Key(
@@ -121,6 +151,8 @@ class Column:
 class Report:
     """What a page is asked to be; it changes no number.
 
+    paper: what the page is for. sections: the parts that it has, by their names in SECTIONS; none stands for all. footer:
+    `none`, `ours` or the author's text; nothing where none was said.
     tangents: the entries whose forward mode is shown. nudges: by how much entries are changed to try a derivative.
     notices: whether it points at dead units and the like. rules: whether it derives the rules that it relied on.
     in_full: which rounds are written out. columns: of a trace table; `time`: what its time steps are called. nodes:
@@ -139,3 +171,6 @@ class Report:
     time: str = ""
     nodes: bool = False
     contributions: str = ""
+    paper: Paper = "solution"
+    sections: tuple[str, ...] = ()
+    footer: str = ""

@@ -119,9 +119,11 @@ class Solution:
         from graphdsl.explain import explain
         from graphdsl.figures import figures
         from graphdsl.phrases import load
+        from graphdsl.pieces import only
 
         told = explain(self.trace, self.check, self.verdicts, load(), self.diagram, self.report)
-        return figures(told, self.model.display)
+        page = figures(told, self.model.display)
+        return only(page, *self.report.sections) if self.report.sections else page
 
     def explained(self, name: str, step: int | None = None, style: Style | None = None) -> Document:
         """One value, derivative or update in full: `dE/dw13`, `H1`, `w13.after`, `updates`; a whole tensor in matrices."""

@@ -20,6 +20,8 @@ from graphdsl.document import (
     Math,
     Note,
     Paragraph,
+    Question,
+    Room,
     Section,
     Strong,
     Table,
@@ -355,7 +357,7 @@ def _parts(section: Section, level: int, draw: Draw) -> Iterator[View]:
     yield from _views(section.blocks, level + 1, draw)
 
 
-def _view(block: Paragraph | Derivation | Table | Figure | Note, draw: Draw) -> View:
+def _view(block: Paragraph | Derivation | Table | Figure | Note | Question | Room, draw: Draw) -> View:
     """What a template prints of a block; a `rigid` one has a width of its own, another takes what it gets."""
     match block:
         case Paragraph():
@@ -375,6 +377,17 @@ def _view(block: Paragraph | Derivation | Table | Figure | Note, draw: Draw) -> 
             return {**_figure(block, draw), "rigid": Source("true")}
         case Note():
             return {**_note(block), "rigid": Source("false")}
+        case Question():
+            told = {"letter": inline(block.letter), "words": inline(block.words), "points": inline(block.points)}
+            return {"template": "question.typ", **told, "rigid": Source("false")}
+        case Room():
+            blanks = [{"term": inline(item.term), "words": inline(item.words)} for item in block.blanks]
+            return {
+                "template": "room.typ",
+                "lines": Source(str(block.lines)),
+                "blanks": blanks,
+                "rigid": Source("false"),
+            }
     assert_never(block)
 
 
