@@ -215,7 +215,7 @@ def _marked(trace: Trace, number: int, task: Task, answers: Sequence[Answer], ph
 
 def _results(trace: Trace, answers: Sequence[Answer], phrases: Phrases) -> Table:
     """A row for each number; rounds and samples are said where there are several."""
-    rounds = len({answer.asked.after for answer in answers}) > 1
+    rounds = trace.steps > 1 and len({answer.asked.after for answer in answers}) > 1
     samples = any(answer.asked.sample for answer in answers)
     head: list[Inlines] = [phrases.say("key_updates")] if rounds else []
     head += [phrases.say("sample")] if samples else []

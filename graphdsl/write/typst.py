@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 from graphdsl.document import (
     Block,
+    Booklet,
     Derivation,
     Document,
     Drawing,
@@ -272,6 +273,22 @@ def write(document: Document, draw: Callable[[Drawing], str]) -> str:
 
 _PAPERS = {"a4": "a4", "letter": "us-letter"}
 """What Typst calls the sizes of paper."""
+
+
+def write_booklet(booklet: Booklet, draw: Callable[[Diagram], str]) -> str:
+    """Several documents as one Typst file: a table of contents, then each on pages of its own."""
+    chapters = [
+        {
+            "title": inline((Text(chapter.title),)),
+            "subtitle": inline(chapter.document.subtitle),
+            "colophon": inline(chapter.document.colophon),
+            "blocks": _views(chapter.document.blocks, 1, draw),
+        }
+        for chapter in booklet.chapters
+    ]
+    title, language = text.visible(booklet.title).strip(), _language(booklet.language)
+    named = {"title": title, "language": language, "contents": inline((Text(booklet.contents),))}
+    return _environment().get_template("booklet.typ").render(**named, chapters=chapters)
 
 
 def _language(code: str) -> str:
