@@ -230,7 +230,7 @@ def solve(
     if step is not None and not only:
         raise click.UsageError("--step goes with --only; one derivation in full is `graphdsl explain`")
     formats = _formats(to, FORMATS)
-    places = _destinations(spec, output, formats, FORMATS, "pdf", "text")
+    places = _destinations(_named_after(spec, changes), output, formats, FORMATS, "pdf", "text")
     if fragment and "latex" not in places:
         raise click.UsageError("--fragment goes with LaTeX: `--to latex`, or an output that ends in .tex")
     found = _solved(spec, changes)
@@ -345,6 +345,15 @@ def draw(
     _write(places, render, spec, output, force)
     if None not in places.values():
         _print_paths(places)
+
+
+def _named_after(spec: str, changes: Changes) -> str:
+    """What a page is named after: a sheet or key that an option asks for stands beside the solution, `net-key.pdf`."""
+    paper = dict(changes.report).get("as", PAPERS[0])
+    if spec == STANDARD_STREAM or paper == PAPERS[0]:
+        return spec
+    path = Path(spec)
+    return str(path.with_name(f"{path.stem}-{paper}{path.suffix}"))
 
 
 def _shown(show: str) -> tuple[str, ...]:
