@@ -32,7 +32,7 @@ from graphdsl.explain.samples import batch_symbol, given_samples, numbers_of
 from graphdsl.explain.tensors import shown
 from graphdsl.explain.worked import PRODUCT, numeral
 from graphdsl.expr import Call, Expr, Number, Partial, Symbol, equals, substitute, symbols, walk
-from graphdsl.graph import Graph
+from graphdsl.graph import Graph, has_own_entries
 from graphdsl.hull import Answer, Asked, asked_in, tasks_of
 from graphdsl.model import Model, Node, Task
 from graphdsl.numbers import Num
@@ -63,7 +63,12 @@ def sheet(trace: Trace, figure: Figure | None, phrases: Phrases, report: Report,
     note = Note(note.kind, note.title, (*note.items, *_layers(model, phrases)))
     blocks: list[Block] = [_name_and_date(model, phrases), *opening(model)]
     blocks += [figure] if figure is not None else []
-    blocks += [note, *given_samples(graph, phrases), *_equations(graph, phrases), *_functions(graph, phrases)]
+    blocks += [
+        note,
+        *given_samples(graph, phrases),
+        *_equations(graph, figure is not None, phrases),
+        *_functions(graph, phrases),
+    ]
     rules = tuple(Item((), words) for words in needed(trace, phrases))
     blocks += [Note("conventions", phrases.say("sheet_conventions"), rules)] if rules else []
     tasks = Section(phrases.say("sheet_tasks"), tuple(_tasks(trace, phrases)), "tasks")
@@ -123,7 +128,7 @@ def _default(task: Task, graph: Graph, phrases: Phrases) -> Inlines:
     """The words of a task that nobody wrote."""
     model, what = graph.model, task.wanted[0].what
     if what == "forward":
-        names = [(Math(node.symbol),) for node in _told(graph)]
+        names = [(Math(unit),) for node in _told(graph) for unit in _called(node.symbol)]
         return phrases.say("sheet_forward", names=phrases.listed([*names]))
     objectives = phrases.listed([(Math(objective),) for objective in model.objectives])
     if what == "gradients":
@@ -138,6 +143,11 @@ def _told(graph: Graph) -> list[Node]:
     return [node for node in graph.model.nodes if node.role not in ("stand-in", "pre-activation")]
 
 
+def _called(symbol: Symbol) -> tuple[Symbol, ...]:
+    """By which names an author calls what a node makes: its units where they have some."""
+    return symbol.parts or (symbol,) if not has_own_entries(symbol) else (symbol,)
+
+
 def _layers(model: Model, phrases: Phrases) -> Iterator[Item]:
     """Which units have which activation."""
     calls = {part.operation.name: part for node in model.nodes for part in walk(node.formula) if isinstance(part, Call)}
@@ -149,11 +159,11 @@ def _layers(model: Model, phrases: Phrases) -> Iterator[Item]:
             yield Item(phrases.say("sheet_layer"), phrases.say("sheet_units", units=phrases.listed([*units]), own=own))
 
 
-def _equations(graph: Graph, phrases: Phrases) -> tuple[Block, ...]:
+def _equations(graph: Graph, drawn: bool, phrases: Phrases) -> tuple[Block, ...]:
     """The author's equations, as they were written; what layers make is seen in the figure."""
     model = graph.model
     wanted = {wanted.what for task in model.tasks for wanted in task.wanted}
-    of_layers = {layer.units.key for layer in model.layers}
+    of_layers = {layer.units.key for layer in model.layers} if drawn else set[str]()
     of_layers |= {key for node in model.nodes if node.symbol.key in of_layers for key in symbols(node.formula)}
     inner = {n.symbol.key: n.formula for n in model.nodes if n.role == "pre-activation" and n.symbol.key not in wanted}
     own = [

@@ -287,8 +287,8 @@ def _question(question: Question) -> Iterator[str]:
     """What is asked behind its letter, the points at the right margin."""
     letter, points = inline(question.letter) + " ", inline(question.points)
     hang = width(letter)
-    *rows, last = wrapped(question.words, WIDTH - hang)
-    lines = [f"{' ' * hang if n else letter}{row}" for n, row in enumerate((*rows, last))]
+    rows = wrapped(question.words, WIDTH - hang) or [""]
+    lines = [f"{' ' * hang if n else letter}{row}" for n, row in enumerate(rows)]
     if width(lines[-1]) + GAP + width(points) > WIDTH:
         lines.append("")
     yield from lines[:-1]
