@@ -257,7 +257,7 @@ def booklet(
     written.
 
     \b
-      graphdsl booklet a.spec b.spec --title "Exercises" -o all.pdf
+      graphdsl booklet net.spec two-relu-layers.spec -o all.pdf
     """
     from graphdsl.overrides import asked
     from graphdsl.page import FORMATS, Wish
