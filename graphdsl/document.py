@@ -157,3 +157,4 @@ class Booklet:
     contents: str
     chapters: tuple[Chapter, ...]
     language: str = "en"
+    page: Literal["a4", "letter"] = "a4"

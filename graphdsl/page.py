@@ -100,7 +100,7 @@ def bound(booklet: Booklet) -> Document:
         before = (Paragraph(own.subtitle),) if own.subtitle else ()
         after = (Paragraph(own.colophon),) if own.colophon else ()
         parts.append(Section((Text(chapter.title),), (*before, *own.blocks, *after), f"chapter@{number}"))
-    return Document(booklet.title, (), (contents, *parts), (), booklet.language)
+    return Document(booklet.title, (), (contents, *parts), (), booklet.language, booklet.page)
 
 
 def booklet(whole: Booklet, format: str, wish: Wish) -> Made:

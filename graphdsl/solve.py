@@ -260,7 +260,8 @@ class Bound:
                 title = document.title if paper == (self.papers or (paper,))[0] else ""
                 chapters.append(Chapter(title or phrases.words(f"booklet_{own}", title=document.title), document))
         named = self.title or phrases.words("booklet_untitled")
-        return Booklet(named, phrases.words("booklet_contents"), tuple(chapters), phrases.language)
+        size = chapters[0].document.page
+        return Booklet(named, phrases.words("booklet_contents"), tuple(chapters), phrases.language, size)
 
     def render(self, format: str, wish: Wish | None = None) -> Made:
         """The files of the booklet in a format of pages."""

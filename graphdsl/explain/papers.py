@@ -78,6 +78,7 @@ def sheet(trace: Trace, figure: Figure | None, phrases: Phrases, report: Report,
         blocks=(*blocks, tasks),
         colophon=footed(report, small_print),
         language=phrases.language,
+        page=report.page,
     )
 
 
@@ -207,6 +208,7 @@ def marking(
         blocks=tuple(blocks),
         colophon=footed(report, small_print),
         language=phrases.language,
+        page=report.page,
     )
 
 

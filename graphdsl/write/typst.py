@@ -287,7 +287,12 @@ def write_booklet(booklet: Booklet, draw: Callable[[Diagram], str]) -> str:
         for chapter in booklet.chapters
     ]
     title, language = text.visible(booklet.title).strip(), _language(booklet.language)
-    named = {"title": title, "language": language, "contents": inline((Text(booklet.contents),))}
+    named = {
+        "title": title,
+        "language": language,
+        "contents": inline((Text(booklet.contents),)),
+        "paper": _PAPERS[booklet.page],
+    }
     return _environment().get_template("booklet.typ").render(**named, chapters=chapters)
 
 
