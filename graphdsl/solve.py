@@ -84,6 +84,8 @@ def bind(
             wrong.append(mistake)
     if wrong:
         raise SpecErrors(wrong)
+    if not found:
+        raise ValueError("a booklet has one spec at least")
     return Bound(tuple(found), title, papers)
 
 
