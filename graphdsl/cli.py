@@ -266,6 +266,9 @@ def booklet(
 
     known = {name: format.ending for name, format in FORMATS.items()}
     places = _destinations(BOOKLET, output, _formats(to, known), known, "pdf", "text")
+    for path in (path for path in places.values() if path is not None):
+        for spec in specs:
+            _refuse_spec(path, spec)
     papers = tuple(paper for paper in PAPERS if ("as", paper) in changes.report)
     said = [asked(name, value, f"--{name}") for name, value in changes.report if name != "as"]
     with patience(f"solving {len(specs)} specs …"):
@@ -572,8 +575,7 @@ def _write(places: Destinations, render: Render, spec: str, output: str | None, 
 
     paths = [path for path in places.values() if path is not None]
     for path in paths:
-        if spec != STANDARD_STREAM and path.exists() and path.samefile(spec):
-            raise click.UsageError(f"`{path}` is the spec itself; `-o` names another file")
+        _refuse_spec(path, spec)
     if not force and output is None:
         refuse_strangers(paths, written_by_us)
     try:
@@ -596,6 +598,12 @@ def _write(places: Destinations, render: Render, spec: str, output: str | None, 
         sys.stdout.flush()
         sys.stdout.buffer.write(written.content)
         sys.stdout.buffer.flush()
+
+
+def _refuse_spec(path: Path, spec: str) -> None:
+    """No output takes the place of a spec."""
+    if spec != STANDARD_STREAM and path.exists() and Path(spec).exists() and path.samefile(spec):
+        raise click.UsageError(f"`{path}` is the spec itself; `-o` names another file")
 
 
 def _print_results(found: Solution) -> None:

@@ -106,15 +106,15 @@ def bound(booklet: Booklet) -> Document:
 def booklet(whole: Booklet, format: str, wish: Wish) -> Made:
     """The files of a booklet in one of FORMATS; as PDF by Typst, whose pages have numbers."""
     if format == "pdf":
-        from graphdsl import draw
+        from graphdsl import picture
         from graphdsl.write import pdf
 
-        return _alone(pdf.render_booklet(whole, draw.svg))
+        return _alone(pdf.render_booklet(whole, picture.svg))
     if format == "typst":
-        from graphdsl import draw
+        from graphdsl import picture
         from graphdsl.write import typst
 
-        return _alone(typst.write_booklet(whole, draw.svg))
+        return _alone(typst.write_booklet(whole, picture.svg))
     return FORMATS[format].make(bound(whole), wish)
 
 

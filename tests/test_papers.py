@@ -239,6 +239,17 @@ def test_the_mistakes_of_all_specs_are_told_and_nothing_is_written(tmp_path: Pat
     assert not (tmp_path / "all.pdf").exists()
 
 
+def test_a_booklet_is_written_again_but_never_over_a_spec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.spec").write_text(EXAM, "utf-8")
+    for _ in range(2):
+        assert main(["booklet", "a.spec", "b.spec"]) == 0
+    assert (tmp_path / "booklet.pdf").read_bytes().startswith(b"%PDF")
+    assert main(["booklet", "a.spec", "b.spec", "--to", "text", "-o", "b.spec"]) == 2
+    assert (tmp_path / "b.spec").read_text("utf-8") == EXAM
+
+
 def test_a_wrong_paper_is_a_mistake_of_the_command_line() -> None:
     from graphdsl.cli import graphdsl as command
 

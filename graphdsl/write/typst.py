@@ -275,7 +275,7 @@ _PAPERS = {"a4": "a4", "letter": "us-letter"}
 """What Typst calls the sizes of paper."""
 
 
-def write_booklet(booklet: Booklet, draw: Callable[[Diagram], str]) -> str:
+def write_booklet(booklet: Booklet, draw: Callable[[Drawing], str]) -> str:
     """Several documents as one Typst file: a table of contents, then each on pages of its own."""
     chapters = [
         {
