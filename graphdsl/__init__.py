@@ -3,6 +3,6 @@
 __version__ = "0.1.0"
 
 from graphdsl.diagnostics import SpecError
-from graphdsl.solve import Solution, solve
+from graphdsl.solve import Bound, Solution, booklet, solve
 
-__all__ = ["Solution", "SpecError", "__version__", "solve"]
+__all__ = ["Bound", "Solution", "SpecError", "__version__", "booklet", "solve"]

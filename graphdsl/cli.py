@@ -20,7 +20,7 @@ from graphdsl.diagnostics import Diagnostic, Source, SpecError, did_you_mean, re
 from graphdsl.files import FileMistake, put, refuse_strangers
 from graphdsl.limits import WHAT
 from graphdsl.page import Engine
-from graphdsl.report import KEYS, PARTS, Style
+from graphdsl.report import KEYS, PARTS, Paper, Style
 from graphdsl.solve import Drawing, View
 
 if TYPE_CHECKING:
@@ -32,8 +32,11 @@ DONE, MISTAKE, USAGE, DEFECT, INTERRUPTED = 0, 1, 2, 70, 130
 """The exit status, which is the only sign of success."""
 
 DEMO = "two-relu-layers.spec"
+BOOKLET = "booklet.spec"
+"""What a booklet is named after, where no name is said."""
 STANDARD_STREAM = "-"
 
+PAPERS: tuple[Paper, ...] = get_args(Paper)
 STYLES: tuple[Style, ...] = get_args(Style)
 VIEWS: tuple[View, ...] = get_args(View)
 ENGINES: tuple[Engine, ...] = get_args(Engine)
@@ -151,7 +154,7 @@ def _page_options(command: Command) -> Command:
             )
 
     @functools.wraps(command)
-    def with_report(*arguments: object, changes: Changes, **options: object) -> None:
+    def with_report(*arguments: object, changes: Changes = AS_WRITTEN, **options: object) -> None:
         said = {name: cast(tuple[str, ...], options.pop(name)) for name in KEYS if name in options}  # all are multiple
         asked = tuple((name, value) for name, values in said.items() for value in values)
         for name, value in asked:
@@ -227,7 +230,7 @@ def solve(
     if step is not None and not only:
         raise click.UsageError("--step goes with --only; one derivation in full is `graphdsl explain`")
     formats = _formats(to, FORMATS)
-    places = _destinations(spec, output, formats, FORMATS, "pdf", "text")
+    places = _destinations(_named_after(spec, changes), output, formats, FORMATS, "pdf", "text")
     if fragment and "latex" not in places:
         raise click.UsageError("--fragment goes with LaTeX: `--to latex`, or an output that ends in .tex")
     found = _solved(spec, changes)
@@ -235,6 +238,45 @@ def solve(
     _write(places, render, spec, output, force)
     if None not in places.values():
         _print_results(found)
+        _print_paths(places)
+
+
+@graphdsl.command(short_help="Write the solutions of several specs in one booklet.")
+@click.argument("specs", nargs=-1, required=True, metavar="SPEC...")
+@output_option
+@to_option
+@click.option("--title", default="", help="What the booklet is called.")
+@force_option
+@_page_options
+def booklet(
+    specs: tuple[str, ...], output: str | None, to: str, title: str, force: bool, changes: Changes = AS_WRITTEN
+) -> None:
+    """Write the worked solutions of every SPEC into one file, as PDF with a table of contents: `booklet.pdf`, or OUT.
+
+    With --as question --as key, first the questions of all, then the results. A mistake in one spec, and nothing is
+    written.
+
+    \b
+      graphdsl booklet net.spec two-relu-layers.spec -o all.pdf
+    """
+    from graphdsl.overrides import asked
+    from graphdsl.page import FORMATS, Wish
+    from graphdsl.solve import bind
+    from graphdsl.terminal import patience
+
+    known = {name: format.ending for name, format in FORMATS.items()}
+    places = _destinations(BOOKLET, output, _formats(to, known), known, "pdf", "text")
+    for path in (path for path in places.values() if path is not None):
+        for spec in specs:
+            _refuse_spec(path, spec)
+    papers = tuple(paper for paper in PAPERS if ("as", paper) in changes.report)
+    said = [asked(name, value, f"--{name}") for name, value in changes.report if name != "as"]
+    with patience(f"solving {len(specs)} specs …"):
+        bound = bind([(_read(spec), said) for spec in specs], title, papers)
+    for found in bound.solutions:
+        _announce(found.announcements, found.source)
+    _write(places, lambda format, stem: bound.render(format, Wish(stem)), BOOKLET, output, force)
+    if None not in places.values():
         _print_paths(places)
 
 
@@ -306,6 +348,15 @@ def draw(
     _write(places, render, spec, output, force)
     if None not in places.values():
         _print_paths(places)
+
+
+def _named_after(spec: str, changes: Changes) -> str:
+    """What a page is named after: a sheet or key that an option asks for stands beside the solution, `net-key.pdf`."""
+    paper = dict(changes.report).get("as", PAPERS[0])
+    if spec == STANDARD_STREAM or paper == PAPERS[0]:
+        return spec
+    path = Path(spec)
+    return str(path.with_name(f"{path.stem}-{paper}{path.suffix}"))
 
 
 def _shown(show: str) -> tuple[str, ...]:
@@ -524,8 +575,7 @@ def _write(places: Destinations, render: Render, spec: str, output: str | None, 
 
     paths = [path for path in places.values() if path is not None]
     for path in paths:
-        if spec != STANDARD_STREAM and path.exists() and path.samefile(spec):
-            raise click.UsageError(f"`{path}` is the spec itself; `-o` names another file")
+        _refuse_spec(path, spec)
     if not force and output is None:
         refuse_strangers(paths, written_by_us)
     try:
@@ -548,6 +598,12 @@ def _write(places: Destinations, render: Render, spec: str, output: str | None, 
         sys.stdout.flush()
         sys.stdout.buffer.write(written.content)
         sys.stdout.buffer.flush()
+
+
+def _refuse_spec(path: Path, spec: str) -> None:
+    """No output takes the place of a spec."""
+    if spec != STANDARD_STREAM and path.exists() and Path(spec).exists() and path.samefile(spec):
+        raise click.UsageError(f"`{path}` is the spec itself; `-o` names another file")
 
 
 def _print_results(found: Solution) -> None:

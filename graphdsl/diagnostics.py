@@ -97,6 +97,17 @@ class SpecError(Exception):
         return render(self.diagnostics, self.source)
 
 
+class SpecErrors(SpecError):
+    """Several specs cannot be solved; carries the diagnostics of each."""
+
+    def __init__(self, mistakes: Iterable[SpecError]):
+        self.mistakes = tuple(mistakes)
+        super().__init__(d for mistake in self.mistakes for d in mistake.diagnostics)
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.mistakes))
+
+
 @dataclass
 class Reporter:
     """Collects diagnostics, so that all mistakes of a spec are answered at once."""

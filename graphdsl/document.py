@@ -1,4 +1,4 @@
-"""The closed document: sections, paragraphs, derivations, tables, figures, notes; holds expressions and words, never markup or digits chosen for a format."""
+"""The closed document: sections, paragraphs, derivations, tables, figures, notes, questions with room to write; holds expressions and words, never markup or digits chosen for a format."""
 
 from __future__ import annotations
 
@@ -95,9 +95,26 @@ class Item:
 class Note:
     """A quiet box: what is given, the conventions that hold, a remark in passing."""
 
-    kind: Literal["given", "conventions", "remark"]
+    kind: Literal["given", "tasks", "conventions", "answers", "remark"]
     title: Inlines
     items: tuple[Item, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A task of a sheet: its letter, what is asked, and at the right margin what it is worth."""
+
+    letter: Inlines
+    words: Inlines
+    points: Inlines = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """Room to write by hand: so many lines, or blanks in one line, each between a term and the words behind it."""
+
+    lines: int = 0
+    blanks: tuple[Item, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +126,7 @@ class Section:
     anchor: str = ""
 
 
-Block = Section | Paragraph | Derivation | Table | Figure | Note
+Block = Section | Paragraph | Derivation | Table | Figure | Note | Question | Room
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,5 +137,24 @@ class Document:
     subtitle: Inlines
     blocks: tuple[Block, ...]
     colophon: Inlines
+    language: str = "en"
+    page: Literal["a4", "letter"] = "a4"
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """A document within a booklet, and what the table of contents calls it."""
+
+    title: str
+    document: Document
+
+
+@dataclass(frozen=True, slots=True)
+class Booklet:
+    """Several documents in one; `contents` heads the table of contents."""
+
+    title: str
+    contents: str
+    chapters: tuple[Chapter, ...]
     language: str = "en"
     page: Literal["a4", "letter"] = "a4"

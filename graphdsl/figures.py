@@ -25,6 +25,8 @@ from graphdsl.document import (
     Math,
     Note,
     Paragraph,
+    Question,
+    Room,
     Section,
     Strong,
     Table,
@@ -103,6 +105,10 @@ class _Figures:
             case Note():
                 items = tuple(Item(self.inlines(i.term), self.inlines(i.words)) for i in block.items)
                 return replace(block, title=self.inlines(block.title), items=items)
+            case Question():
+                return replace(block, words=self.inlines(block.words), points=self.inlines(block.points))
+            case Room():
+                return block
             case _:
                 assert_never(block)
 

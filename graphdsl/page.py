@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
-    from graphdsl.document import Document, Drawing
+    from graphdsl.document import Booklet, Document, Drawing
 
 Engine = Literal["typst", "lualatex", "pdflatex", "tectonic"]
 
@@ -87,6 +87,35 @@ def markdown(document: Document, stem: str, dialect: Literal["github", "quarto"]
         return name
 
     return Made(markdown.write(document, named, dialect).encode(), beside)
+
+
+def bound(booklet: Booklet) -> Document:
+    """A booklet as one document for the formats without pages: the contents, then a part for each chapter."""
+    from graphdsl.document import Document, Item, Note, Paragraph, Section, Text
+
+    contents = Note("remark", (Text(booklet.contents),), tuple(Item((), (Text(c.title),)) for c in booklet.chapters))
+    parts = []
+    for number, chapter in enumerate(booklet.chapters, 1):
+        own = chapter.document
+        before = (Paragraph(own.subtitle),) if own.subtitle else ()
+        after = (Paragraph(own.colophon),) if own.colophon else ()
+        parts.append(Section((Text(chapter.title),), (*before, *own.blocks, *after), f"chapter@{number}"))
+    return Document(booklet.title, (), (contents, *parts), (), booklet.language, booklet.page)
+
+
+def booklet(whole: Booklet, format: str, wish: Wish) -> Made:
+    """The files of a booklet in one of FORMATS; as PDF by Typst, whose pages have numbers."""
+    if format == "pdf":
+        from graphdsl import picture
+        from graphdsl.write import pdf
+
+        return _alone(pdf.render_booklet(whole, picture.svg))
+    if format == "typst":
+        from graphdsl import picture
+        from graphdsl.write import typst
+
+        return _alone(typst.write_booklet(whole, picture.svg))
+    return FORMATS[format].make(bound(whole), wish)
 
 
 class Format(NamedTuple):

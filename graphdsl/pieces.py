@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import NoReturn, assert_never
 
@@ -15,25 +15,19 @@ from graphdsl.document import (
     Math,
     Note,
     Paragraph,
+    Question,
+    Room,
     Section,
     Table,
 )
 from graphdsl.explain.single import plain_name, single
 from graphdsl.explain.whole import explained
 from graphdsl.expr import Expr, Partial, Relation, Symbol, equals
+from graphdsl.report import SECTIONS
 
 __all__ = ["PARTS", "explained", "only", "single"]
 
-PARTS: Mapping[str, str] = {
-    "figure": "figure",
-    "given": "given",
-    "conventions": "conventions",
-    "forward": "forward",
-    "backward": "backward",
-    "updates": "update",
-    "table": "results",
-    "published": "published",
-}
+PARTS = SECTIONS
 """What each part is called, and the anchor or kind of its blocks."""
 
 
@@ -150,7 +144,7 @@ def _anchors(blocks: Iterable[Block]) -> Iterator[str]:
                 yield "figure"
             case Note():
                 yield block.kind
-            case Paragraph() | Table():
+            case Paragraph() | Table() | Question() | Room():
                 pass
             case _:
                 assert_never(block)
@@ -172,7 +166,7 @@ def _cut(blocks: Iterable[Block], takes: Callable[[str], bool]) -> Iterator[Bloc
                 yield from (block,) if takes("figure") else ()
             case Note():
                 yield from (block,) if takes(block.kind) else ()
-            case Paragraph() | Table():
+            case Paragraph() | Table() | Question() | Room():
                 pass
             case _:
                 assert_never(block)

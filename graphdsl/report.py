@@ -13,6 +13,24 @@ Style = Literal["chain", "delta", "matrix"]
 Detail = Literal["calculator", "full", "grouped", "short", "results"]
 """How much a page says of each step, from what one would key into a calculator to results alone."""
 
+Paper = Literal["solution", "question", "key"]
+"""What a page is for: the worked solution, the sheet to be handed out, the results for a marker."""
+
+SECTIONS: Mapping[str, str] = {
+    "figure": "figure",
+    "given": "given",
+    "tasks": "tasks",
+    "conventions": "conventions",
+    "forward": "forward",
+    "backward": "backward",
+    "updates": "update",
+    "table": "results",
+    "results": "results",
+    "answers": "answers",
+    "published": "published",
+}
+"""What each part of a page is called, and the anchor or kind of its blocks."""
+
 Part = Literal["forward", "backward", "update"]
 """The parts of a round that may each be written in their own way."""
 
@@ -58,6 +76,18 @@ KEYS: Mapping[str, Key] = {
     ),
     "explain": Key(says="What is said in full, whatever the detail.", form="[dE/dw13, H1, updates]"),
     "page": Key(get_args(PageSize), says="The size of the paper.", default="`a4`"),
+    "as": Key(
+        get_args(Paper),
+        says="What is made: the worked solution, a sheet of the questions, or the results for a marker.",
+        default="`solution`",
+    ),
+    "sections": Key(says="Which parts the page has; without it all.", form="[given, forward, results]"),
+    "footer": Key(
+        says="What the small print at the foot says: `none`, `ours`, or a text.",
+        form="none|ours|TEXT",
+        default="`ours`; on a sheet of questions `none`",
+        quoted=True,
+    ),
     "tangents": Key(says="Whose forward mode is shown.", form="[x1, x2]"),
     "nudges": Key(says="What is changed a little, and by how much.", form="[b = 0.001]"),
     "notices": Key(
@@ -133,9 +163,10 @@ class Report:
     """What a page is asked to be; it changes no number.
 
     styles and details: those of a part that has its own. explain: the entries and derivatives that are said in full, by
-    their keys, and `updates` where all of these are. tangents: the entries whose forward mode is shown. nudges: by how
-    much entries are changed to try a derivative. notices: whether it points at dead units and the like. rules: whether
-    it derives the rules that it relied on.
+    their keys, and `updates` where all of these are. paper: what the page is for. sections: the parts that it has, by
+    their names in SECTIONS; none stands for all. footer: `none`, `ours` or the author's text; nothing where none was
+    said. tangents: the entries whose forward mode is shown. nudges: by how much entries are changed to try a derivative.
+    notices: whether it points at dead units and the like. rules: whether it derives the rules that it relied on.
     in_full: which rounds are written out. columns: of a trace table; `time`: what its time steps are called. nodes:
     whether there is a table of nodes instead. contributions: whether the gradient of a shared parameter is written as the
     sum of what comes through each use; empty where nothing was said.
@@ -156,6 +187,9 @@ class Report:
     time: str = ""
     nodes: bool = False
     contributions: str = ""
+    paper: Paper = "solution"
+    sections: tuple[str, ...] = ()
+    footer: str = ""
 
     def style_of(self, part: Part) -> Style:
         """How a part of a round is written."""

@@ -318,7 +318,7 @@ def verdicts(trace: Trace) -> tuple[Verdict, ...]:
 
 def _verdict(trace: Trace, expected: ExpectedNumber) -> Verdict:
     expected = _resolved(trace, expected)
-    ours = _ours(trace, expected)
+    ours = number_of(trace, expected)
     shown = rounded(ours.value, decimals_of(expected.value))
     agrees = shown == expected.value or _as_doubles(ours.value, expected.value)
     return Verdict(expected, ours, shown, agrees)
@@ -346,7 +346,7 @@ def _resolved(trace: Trace, expected: ExpectedNumber) -> ExpectedNumber:
     return replace(expected, after=after)
 
 
-def _ours(trace: Trace, expected: ExpectedNumber) -> Num:
+def number_of(trace: Trace, expected: ExpectedNumber) -> Num:
     """Our number for a published one."""
     model = trace.graph.model
     after = expected.after or 0

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from graphdsl import page
-from graphdsl.diagnostics import Diagnostic, Source
+from graphdsl.diagnostics import Diagnostic, Source, SpecError, SpecErrors
 from graphdsl.limits import raised
 from graphdsl.page import Made, Wish
-from graphdsl.report import Report, Style
+from graphdsl.report import Paper, Report, Style
 
 if TYPE_CHECKING:
     from graphdsl.diagram import Diagram
-    from graphdsl.document import Document
+    from graphdsl.document import Booklet, Document
     from graphdsl.model import Model
     from graphdsl.numbers import Decimal50
     from graphdsl.overrides import Override
@@ -51,6 +51,42 @@ def solve(
     source = read(spec)
     limited = replace(source, limits=raised(limits, source.limits)) if limits else source
     return solved(limited, overrides)
+
+
+def booklet(
+    specs: Iterable[str | os.PathLike[str]],
+    *,
+    title: str = "",
+    papers: Iterable[Paper] = (),
+    report: Mapping[str, object] | None = None,
+) -> Bound:
+    """The worked solutions of several specs in one booklet. The mistakes of all of them raise one SpecError.
+
+    `papers` says what is made of each, `("question", "key")`: first the questions of all, then the keys; without it
+    each spec is asked.
+    """
+    from graphdsl.overrides import asked
+
+    overrides = [asked(name, str(value), name) for name, value in (report or {}).items()]
+    return bind([(read(spec), overrides) for spec in specs], title, tuple(papers))
+
+
+def bind(
+    sources: Iterable[tuple[Source, Iterable[Override]]], title: str = "", papers: tuple[Paper, ...] = ()
+) -> Bound:
+    """Every spec solved, or every mistake of all of them."""
+    found: list[Solution] = []
+    wrong: list[SpecError] = []
+    for source, overrides in sources:
+        try:
+            found.append(solved(source, overrides))
+        except SpecError as mistake:
+            wrong.append(mistake)
+    if wrong:
+        raise SpecErrors(wrong)
+    if not found:
+        raise ValueError("a booklet has one spec at least")
+    return Bound(tuple(found), title, papers)
 
 
 def read(spec: str | os.PathLike[str]) -> Source:
@@ -119,9 +155,11 @@ class Solution:
         from graphdsl.explain import explain
         from graphdsl.figures import figures
         from graphdsl.phrases import load
+        from graphdsl.pieces import only
 
         told = explain(self.trace, self.check, self.verdicts, load(), self.diagram, self.report)
-        return figures(told, self.model.display)
+        page = figures(told, self.model.display)
+        return only(page, *self.report.sections) if self.report.sections else page
 
     def explained(self, name: str, step: int | None = None, style: Style | None = None) -> Document:
         """One value, derivative or update in full: `dE/dw13`, `H1`, `w13.after`, `updates`; a whole tensor in matrices."""
@@ -198,15 +236,61 @@ class Solution:
 
     def save(self, path: str | os.PathLike[str], format: str = "") -> Path:
         """Write a file, in the format of its ending if none is named; a file that stands there is replaced."""
-        from graphdsl import files
+        return _save(self.render, FORMATS, Path(path), format)
 
-        target = Path(path)
-        chosen = format or page.format_of(target.name, FORMATS)
-        if chosen not in FORMATS:
-            raise ValueError(f"no format for `{target.name}`; known: {', '.join(FORMATS)}")
-        made = self.render(chosen, Wish(target.stem))
-        files.put({target: made.content, **{target.with_name(name): content for name, content in made.beside.items()}})
-        return target
+
+@dataclass(frozen=True)
+class Bound:
+    """Several solutions in one booklet: a table of contents, and each solution on pages of its own."""
+
+    solutions: tuple[Solution, ...]
+    title: str = ""
+    papers: tuple[Paper, ...] = ()
+
+    @cached_property
+    def booklet(self) -> Booklet:
+        """The chapters, paper by paper, and in each spec by spec."""
+        from graphdsl.document import Booklet, Chapter
+        from graphdsl.phrases import load
+
+        phrases = load()
+        chapters: list[Chapter] = []
+        for paper in self.papers or (None,):
+            for found in self.solutions:
+                own = paper or found.report.paper
+                document = replace(found, report=replace(found.report, paper=own)).document
+                title = document.title if paper == (self.papers or (paper,))[0] else ""
+                chapters.append(Chapter(title or phrases.words(f"booklet_{own}", title=document.title), document))
+        named = self.title or phrases.words("booklet_untitled")
+        size = chapters[0].document.page
+        return Booklet(named, phrases.words("booklet_contents"), tuple(chapters), phrases.language, size)
+
+    def render(self, format: str, wish: Wish | None = None) -> Made:
+        """The files of the booklet in a format of pages."""
+        return page.booklet(self.booklet, format, wish or Wish())
+
+    def pdf(self) -> bytes:
+        """The booklet as PDF."""
+        return self.render("pdf").content
+
+    def html(self) -> str:
+        """The booklet as one HTML file that needs no other."""
+        return self.render("html").content.decode()
+
+    def save(self, path: str | os.PathLike[str], format: str = "") -> Path:
+        """Write a file, in the format of its ending if none is named; a file that stands there is replaced."""
+        return _save(self.render, page.FORMATS, Path(path), format)
+
+
+def _save(render: Callable[[str, Wish], Made], known: Iterable[str], target: Path, format: str) -> Path:
+    from graphdsl import files
+
+    chosen = format or page.format_of(target.name, FORMATS)
+    if chosen not in known:
+        raise ValueError(f"no format for `{target.name}`; known: {', '.join(known)}")
+    made = render(chosen, Wish(target.stem))
+    files.put({target: made.content, **{target.with_name(name): content for name, content in made.beside.items()}})
+    return target
 
 
 class _OfNumbers(NamedTuple):

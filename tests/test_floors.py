@@ -26,7 +26,7 @@ FLOORS = (
     {"model", "check", "report", "overrides"},
     {"uses"},
     {"graph", "letters"},
-    {"trace", "update", "schedule", "sequence", "program", "arrays", "long", "run", "routes"},
+    {"trace", "update", "schedule", "sequence", "program", "arrays", "long", "run", "routes", "hull"},
     {"phrases", "explain", "pieces", "values", "network", "depict", "circuit", "views"},
     {"figures"},
     {"write", "draw", "picture", "files"},

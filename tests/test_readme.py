@@ -72,7 +72,8 @@ def commands() -> list[str]:
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "net.spec").write_text(blocks("spec")[0].text, "utf-8")
+    for name in ("net", "a", "b"):
+        (tmp_path / f"{name}.spec").write_text(blocks("spec")[0].text, "utf-8")
     return tmp_path
 
 

@@ -11,9 +11,10 @@ from graphdsl.check.resolve import Resolver
 from graphdsl.check.rounds import in_full, trace_table
 from graphdsl.check.scope import Scope
 from graphdsl.check.settings import derivative, keys_of, word
+from graphdsl.diagnostics import did_you_mean
 from graphdsl.expr import Array, Element, Expr, Relation, Symbol
 from graphdsl.model import Node, Training
-from graphdsl.report import PARTS, Detail, PageSize, Report, Style
+from graphdsl.report import PARTS, SECTIONS, Detail, PageSize, Paper, Report, Style
 from graphdsl.syntax import Quoted, Setting
 
 W = TypeVar("W", bound=str)
@@ -48,12 +49,28 @@ def asked(
         time=table.time,
         nodes=table.nodes,
         contributions=word(said, "contributions"),
+        paper=_one_of(PAPERS, word(said, "as")) or "solution",
+        sections=_sections(said.get("sections"), scope),
+        footer=word(said, "footer"),
     )
 
 
 STYLES: tuple[Style, ...] = get_args(Style)
 DETAILS: tuple[Detail, ...] = get_args(Detail)
 PAGES: tuple[PageSize, ...] = get_args(PageSize)
+PAPERS: tuple[Paper, ...] = get_args(Paper)
+
+
+def _sections(setting: Setting | None, scope: Scope) -> tuple[str, ...]:
+    """The parts of the page that are wanted."""
+    for entry in _entries(setting):
+        name = entry.key if isinstance(entry, Symbol) else ""
+        if name not in SECTIONS and entry.span is not None:
+            hint = did_you_mean(name, SECTIONS) or f"its parts are {', '.join(SECTIONS)}"
+            scope.reporter.error("a page has no such part", entry.span, hint=hint)
+    if setting is not None and isinstance(setting.value, Quoted):
+        _refuse(setting, scope, "`sections` lists parts of the page", "for example sections = [given, forward]")
+    return tuple(entry.key for entry in _entries(setting) if isinstance(entry, Symbol))
 
 
 def _one_of(known: tuple[W, ...], said: str) -> W | None:

@@ -19,6 +19,7 @@ from graphdsl.explain.measure import MEASURES
 from graphdsl.explain.notices import with_notices
 from graphdsl.explain.nudges import nudges
 from graphdsl.explain.order import Order
+from graphdsl.explain.papers import footed, marking, sheet
 from graphdsl.explain.passes import Passes
 from graphdsl.explain.questions import answers, opening, tasks, with_remarks
 from graphdsl.explain.rules import rules_used
@@ -30,6 +31,8 @@ from graphdsl.explain.updating import holds_arrays, is_plain, update
 from graphdsl.explain.worked import Pass, numeral
 from graphdsl.expr import Symbol
 from graphdsl.graph import Graph, entry_symbols
+from graphdsl.hull import answers as answers_of
+from graphdsl.hull import tasks_of
 from graphdsl.model import Model, Training
 from graphdsl.numbers import Num
 from graphdsl.phrases import Phrases
@@ -50,6 +53,12 @@ def explain(
     """The worked solution of a run; `report` says what the page is to be, whatever the spec asks."""
     model = trace.graph.model
     wanted = report or model.report
+    small_print = _colophon(model, check, phrases)
+    if wanted.paper == "question":
+        figure = None if diagram is None else _figure(diagram, trace.graph, phrases)
+        return sheet(trace, figure, phrases, wanted, small_print)
+    if wanted.paper == "key":
+        return marking(trace, answers_of(trace, tasks_of(model)), phrases, wanted, small_print)
     story = _Story(trace, phrases, wanted)
     blocks: list[Block] = [*opening(model)]
     blocks += [] if diagram is None else [_figure(diagram, trace.graph, phrases)]
@@ -66,7 +75,7 @@ def explain(
         title=model.title or phrases.words("untitled"),
         subtitle=_subtitle(trace, phrases),
         blocks=with_remarks(blocks, model.remarks, phrases),
-        colophon=_colophon(model, check, phrases),
+        colophon=footed(wanted, small_print),
         language=phrases.language,
         page=wanted.page,
     )

@@ -300,6 +300,21 @@ def conventions(trace: Trace, phrases: Phrases) -> Note:
     return Note("conventions", (Text(phrases.words("conventions")),), tuple(Item((), w) for w in words))
 
 
+def needed(trace: Trace, phrases: Phrases) -> tuple[Inlines, ...]:
+    """What has to be known to find the same numbers: how to round, what a class is, how samples become updates."""
+    graph, model = trace.graph, trace.graph.model
+    words: list[Inlines] = []
+    if not model.letters:
+        count = model.display.decimals
+        decimals = phrases.words("decimal_one" if count == 1 else "decimals_many", count=count)
+        cut = "_cut" if model.display.rounding == "cut" else ""
+        words.append(phrases.say(f"sheet_rounding_{model.carry}{cut}", decimals=decimals))
+    words += [*_classes(model, phrases), *_kinks(graph, phrases), *_samples(graph, phrases)]
+    if model.training is not None:
+        words += _learning(model.training, phrases)
+    return tuple(words)
+
+
 def _classes(model: Model, phrases: Phrases) -> Iterator[Inlines]:
     """That class numbers count from 1, and which entry a class is."""
     chosen = [q for q in model.quantities if q.class_number]

@@ -38,26 +38,37 @@ def tasks(graph: Graph, phrases: Phrases) -> tuple[Block, ...]:
     if not graph.model.tasks:
         return ()
     items = tuple(
-        Item(phrases.say("task_letter", letter=_letter(i)), _question(task, graph, phrases))
+        Item(phrases.say("task_letter", letter=letter_of(i)), _question(task, graph, phrases))
         for i, task in enumerate(graph.model.tasks)
     )
-    return (Note("remark", phrases.say("tasks"), items),)
+    return (Note("tasks", phrases.say("tasks"), items),)
 
 
-def _letter(number: int) -> str:
+def letter_of(number: int) -> str:
     """a, b, …, z, aa, ab, …"""
     letter = chr(ord("a") + number % 26)
-    return letter if number < 26 else _letter(number // 26 - 1) + letter
+    return letter if number < 26 else letter_of(number // 26 - 1) + letter
 
 
 def _question(task: Task, graph: Graph, phrases: Phrases) -> Inlines:
+    """What is asked, and what it is worth."""
+    points = points_of(task, phrases)
+    return (*question(task, graph, phrases), *((Text(" "), *points) if points else ()))
+
+
+def points_of(task: Task, phrases: Phrases) -> Inlines:
+    """(3 points), or nothing."""
+    if task.points is None:
+        return ()
+    return phrases.say("points_one" if task.points == 1 else "points_many", points=str(task.points))
+
+
+def question(task: Task, graph: Graph, phrases: Phrases) -> Inlines:
+    """The author's words, and the names of what is wanted."""
     names = tensors(graph)
     listed: list[Inlines] = [_what(wanted, names, phrases) for wanted in task.wanted]
     words: list[Inlines] = [(Text(task.text),)] if task.text else []
     words += [phrases.listed(listed)] if listed else []
-    if task.points is not None:
-        key = "points_one" if task.points == 1 else "points_many"
-        words.append(phrases.say(key, points=str(task.points)))
     return tuple(part for i, item in enumerate(words) for part in ((Text(" "),) if i else ()) + item)
 
 
@@ -80,18 +91,20 @@ def _name(wanted: Wanted, names: dict[str, Symbol]) -> Expr:
 def answers(trace: Trace, at: Pass, phrases: Phrases) -> tuple[Block, ...]:
     """The value of everything that is asked for by name, question by question."""
     items = tuple(
-        Item(phrases.say("task_letter", letter=_letter(i)), words)
+        Item(phrases.say("task_letter", letter=letter_of(i)), words)
         for i, task in enumerate(trace.graph.model.tasks)
         if (words := _answer(task, trace, at, phrases))
     )
-    return (Note("remark", phrases.say("answers"), items),) if items else ()
+    return (Note("answers", phrases.say("answers"), items),) if items else ()
 
 
 def _answer(task: Task, trace: Trace, at: Pass, phrases: Phrases) -> Inlines:
     names = tensors(trace.graph)
     found: list[Inlines] = []
     for wanted in task.wanted:
-        if wanted.what not in names or wanted.after not in (0, None):
+        if wanted.what in WHOLES and wanted.what not in names:
+            found.append(phrases.say(f"answer_{wanted.what}"))
+        if wanted.what not in names:
             continue
         value = _value(wanted, names, trace, at)
         if value is not None:
@@ -102,13 +115,17 @@ def _answer(task: Task, trace: Trace, at: Pass, phrases: Phrases) -> Inlines:
 def _value(wanted: Wanted, names: dict[str, Symbol], trace: Trace, at: Pass) -> Expr | None:
     symbol = names[wanted.wrt or wanted.what]
     keys = [entry.key for entry in entry_symbols(symbol)]
+    after = trace.steps if wanted.after is None else wanted.after
+    round_ = trace.round(after + 1)
     if wanted.wrt is None:
-        values = trace.final.values if wanted.after is None and trace.final is not None else at.sample.values
+        if round_ is None and not (after == trace.steps and trace.finals):
+            return None
+        values = trace.values_after(after)
         if not all(key in values for key in keys):
             return None
         numerals = tuple(numeral(values[key], key, key in at.given) for key in keys)
     else:
-        found = at.sample.gradients.get(wanted.what)
+        found = round_.samples[0].gradients.get(wanted.what) if round_ is not None else None
         if found is None:
             return None
         numerals = tuple(numeral(found.get(key, _NOUGHT), f"d{wanted.what}/d{key}") for key in keys)

@@ -26,6 +26,8 @@ from graphdsl.document import (
     Math,
     Note,
     Paragraph,
+    Question,
+    Room,
     Section,
     Strong,
     Table,
@@ -260,6 +262,12 @@ class _Page:
             case Note():
                 items = [{"term": inline(item.term), "words": inline(item.words)} for item in block.items]
                 return {"template": "note.html", "kind": block.kind, "title": inline(block.title), "entries": items}
+            case Question():
+                told = {"letter": inline(block.letter), "words": inline(block.words), "points": inline(block.points)}
+                return {"template": "question.html", **told}
+            case Room():
+                blanks = [{"term": inline(item.term), "words": inline(item.words)} for item in block.blanks]
+                return {"template": "room.html", "lines": list(range(block.lines)), "blanks": blanks}
         assert_never(block)
 
     def _section(self, section: Section, level: int) -> View:

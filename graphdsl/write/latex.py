@@ -21,6 +21,8 @@ from graphdsl.document import (
     Math,
     Note,
     Paragraph,
+    Question,
+    Room,
     Section,
     Strong,
     Table,
@@ -222,6 +224,12 @@ class _Writer:
                 return self.figure(block)
             case Note():
                 return self.note(block)
+            case Question():
+                told = {"letter": inline(block.letter), "words": _wrapped(self.shrunk_inline(block.words))}
+                return {"template": "question.tex", **told, "points": inline(block.points)}
+            case Room():
+                blanks = [{"term": inline(item.term), "words": inline(item.words)} for item in block.blanks]
+                return {"template": "room.tex", "lines": list(range(block.lines)), "blanks": blanks}
         assert_never(block)
 
     def label(self, anchor: str) -> Source:

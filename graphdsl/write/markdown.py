@@ -18,10 +18,13 @@ from graphdsl.document import (
     Figure,
     Inline,
     Inlines,
+    Item,
     Line,
     Math,
     Note,
     Paragraph,
+    Question,
+    Room,
     Section,
     Strong,
     Table,
@@ -241,6 +244,12 @@ class _Page:
             case Note():
                 entries = [self.item(item.term, item.words) for item in block.items]
                 return {"template": "note.md", "title": self.inline(block.title), "entries": entries}
+            case Question():
+                return {"template": "paragraph.md", "words": self.line((*block.letter, SPACE, *_before(block)))}
+            case Room():
+                blanks = [self.inline(_blank(item)) for item in block.blanks]
+                rows = [Source(" ".join(blanks))] if blanks else []
+                return {"template": "room.md", "lines": [*rows, *(Source("&nbsp;") for _ in range(block.lines))]}
         assert_never(block)
 
     def figure(self, figure: Figure) -> View:
@@ -301,6 +310,20 @@ class _Page:
         padded = [[put(cell, w) for put, cell, w in zip(place, row, widths, strict=True)] for row in rows]
         for row in (padded[0], rule, *padded[1:]):
             yield [Source(cell) for cell in row]
+
+
+# Sheets of questions.
+
+SPACE = Text(" ")
+
+
+def _before(question: Question) -> Inlines:
+    """What is asked, and what it is worth."""
+    return (*question.words, SPACE, *question.points) if question.points else question.words
+
+
+def _blank(item: Item) -> Inlines:
+    return (*item.term, Text(" ________________ "), *item.words)
 
 
 # Displays.

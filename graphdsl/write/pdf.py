@@ -5,13 +5,18 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 
-from graphdsl.document import Document, Drawing
+from graphdsl.document import Booklet, Document, Drawing
 from graphdsl.write import typst as typst_writer
 
 
 def render(document: Document, draw: Callable[[Drawing], str]) -> bytes:
     """The document as PDF; `draw` makes the SVG of a figure."""
     return compiled(typst_writer.write(document, draw))
+
+
+def render_booklet(booklet: Booklet, draw: Callable[[Drawing], str]) -> bytes:
+    """A booklet as PDF."""
+    return compiled(typst_writer.write_booklet(booklet, draw))
 
 
 def compiled(source: str) -> bytes:

@@ -20,6 +20,8 @@ from graphdsl.document import (
     Math,
     Note,
     Paragraph,
+    Question,
+    Room,
     Section,
     Strong,
     Table,
@@ -214,6 +216,7 @@ def write(document: Document) -> str:
             subtitle=wrapped(document.subtitle, WIDTH),
             blocks=[_view(block, 1) for block in document.blocks],
             closing="─" * WIDTH,
+            small_print=bool(document.colophon),
             colophon=wrapped(document.colophon, WIDTH),
         )
     )
@@ -256,6 +259,10 @@ def _view(block: Block, level: int) -> View:
             return {"template": "figure.txt", "alt": bars + alt, "caption": wrapped(block.caption, WIDTH - 2 * INDENT)}
         case Note():
             return {"template": "note.txt", "title": inline(block.title), "lines": list(_items(block))}
+        case Question():
+            return {"template": "lines.txt", "lines": list(_question(block))}
+        case Room():
+            return {"template": "lines.txt", "lines": [*_blanks(block), *("" for _ in range(block.lines))]}
     assert_never(block)
 
 
@@ -274,6 +281,27 @@ def _bars(plot: Plot) -> str:
         places = [x for x, _ in curve]
     heights = [max((point for point in curve if point[0] <= x + 1e-6), default=curve[0])[1] for x in places]
     return "".join(_BLOCKS[min(7, max(0, int(8 * y / HEIGHT)))] for y in heights)
+
+
+def _question(question: Question) -> Iterator[str]:
+    """What is asked behind its letter, the points at the right margin."""
+    letter, points = inline(question.letter) + " ", inline(question.points)
+    hang = width(letter)
+    rows = wrapped(question.words, WIDTH - hang) or [""]
+    lines = [f"{' ' * hang if n else letter}{row}" for n, row in enumerate(rows)]
+    if width(lines[-1]) + GAP + width(points) > WIDTH:
+        lines.append("")
+    yield from lines[:-1]
+    yield lines[-1] + right(points, WIDTH - width(lines[-1])) if points else lines[-1]
+
+
+def _blanks(room: Room) -> Iterator[str]:
+    """Terms in one line, each with a blank behind it."""
+    if room.blanks:
+        sides = [(inline(item.term), inline(item.words)) for item in room.blanks]
+        taken = sum(2 + width(a) + width(b) for a, b in sides) + GAP * (len(sides) - 1)
+        blank = "_" * max(4, (WIDTH - taken) // len(sides))
+        yield (" " * GAP).join(f"{a} {blank} {b}".strip() for a, b in sides)
 
 
 def _items(note: Note) -> Iterator[str]:

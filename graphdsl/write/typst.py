@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 from graphdsl.document import (
     Block,
+    Booklet,
     Derivation,
     Document,
     Drawing,
@@ -20,6 +21,8 @@ from graphdsl.document import (
     Math,
     Note,
     Paragraph,
+    Question,
+    Room,
     Section,
     Strong,
     Table,
@@ -272,6 +275,27 @@ _PAPERS = {"a4": "a4", "letter": "us-letter"}
 """What Typst calls the sizes of paper."""
 
 
+def write_booklet(booklet: Booklet, draw: Callable[[Drawing], str]) -> str:
+    """Several documents as one Typst file: a table of contents, then each on pages of its own."""
+    chapters = [
+        {
+            "title": inline((Text(chapter.title),)),
+            "subtitle": inline(chapter.document.subtitle),
+            "colophon": inline(chapter.document.colophon),
+            "blocks": _views(chapter.document.blocks, 1, draw),
+        }
+        for chapter in booklet.chapters
+    ]
+    title, language = text.visible(booklet.title).strip(), _language(booklet.language)
+    named = {
+        "title": title,
+        "language": language,
+        "contents": inline((Text(booklet.contents),)),
+        "paper": _PAPERS[booklet.page],
+    }
+    return _environment().get_template("booklet.typ").render(**named, chapters=chapters)
+
+
 def _language(code: str) -> str:
     return code[:2].lower() if re.match(r"[A-Za-z]{2}($|[-_])", code) else "en"
 
@@ -355,7 +379,7 @@ def _parts(section: Section, level: int, draw: Draw) -> Iterator[View]:
     yield from _views(section.blocks, level + 1, draw)
 
 
-def _view(block: Paragraph | Derivation | Table | Figure | Note, draw: Draw) -> View:
+def _view(block: Paragraph | Derivation | Table | Figure | Note | Question | Room, draw: Draw) -> View:
     """What a template prints of a block; a `rigid` one has a width of its own, another takes what it gets."""
     match block:
         case Paragraph():
@@ -375,6 +399,17 @@ def _view(block: Paragraph | Derivation | Table | Figure | Note, draw: Draw) -> 
             return {**_figure(block, draw), "rigid": Source("true")}
         case Note():
             return {**_note(block), "rigid": Source("false")}
+        case Question():
+            told = {"letter": inline(block.letter), "words": inline(block.words), "points": inline(block.points)}
+            return {"template": "question.typ", **told, "rigid": Source("false")}
+        case Room():
+            blanks = [{"term": inline(item.term), "words": inline(item.words)} for item in block.blanks]
+            return {
+                "template": "room.typ",
+                "lines": Source(str(block.lines)),
+                "blanks": blanks,
+                "rigid": Source("false"),
+            }
     assert_never(block)
 
 
