@@ -69,7 +69,7 @@ def explain(
     if not model.letters:
         blocks += story.views()
         blocks += answers(trace, story.first_pass(), phrases)
-    blocks += published(verdicts, trace.graph.symbols, phrases)
+    blocks = _with_published(blocks, published(verdicts, trace.graph.symbols, phrases))
     blocks += rules_used(trace.graph, wanted, phrases) if wanted.rules else []
     return Document(
         title=model.title or phrases.words("untitled"),
@@ -79,6 +79,14 @@ def explain(
         language=phrases.language,
         page=wanted.page,
     )
+
+
+def _with_published(blocks: list[Block], found: tuple[Section, ...]) -> list[Block]:
+    """The page with its published numbers: a section of their own, or, without a heading, the end of the results."""
+    last = blocks[-1] if blocks else None
+    if found and not found[0].title and isinstance(last, Section) and last.anchor == "results":
+        return [*blocks[:-1], replace(last, blocks=(*last.blocks, *found))]
+    return [*blocks, *found]
 
 
 MOST_ENTRIES = 2_000

@@ -19,6 +19,7 @@ from graphdsl.expr import (
     Number,
     Partial,
     Product,
+    Quotient,
     Relation,
     Symbol,
     add,
@@ -69,7 +70,7 @@ class Lines:
         formula = graph.formula(key)
         if self.at.letters:
             return Line(equals(graph.symbols[key], formula), (), f"{key}@{self.number}")
-        done = self._in_numbers(formula)
+        done = self._in_numbers(formula, saying)
         members: list[Expr] = [graph.symbols[key]]
         if saying.symbols:
             members.append(formula)
@@ -86,9 +87,15 @@ class Lines:
                 continue
             yield Line(chain([power, done.expr, numeral(value, PRODUCT)]), ())
 
-    def _in_numbers(self, formula: Expr) -> Worked:
-        """The definition in numbers; the bare call where a part of the definition is too large to be a number."""
-        done = worked(definition(formula), self.at)
+    def _in_numbers(self, formula: Expr, saying: Saying) -> Worked:
+        """The definition in numbers; the bare call where a part of the definition is too large to be a number.
+
+        A later round, which says no formulas, has the call instead of a fraction too: σ(0.3774).
+        """
+        defined = definition(formula)
+        if isinstance(defined, Quotient) and not saying.symbols:
+            defined = formula
+        done = worked(defined, self.at)
         try:
             evaluate(done.expr, {}, Decimal50())
         except NumberMistake:

@@ -219,20 +219,21 @@ def results(at: Pass, phrases: Phrases) -> Table:
     return Table(tuple(head), rows, (False, *(True for _ in head[1:])))
 
 
-def published(verdicts: tuple[Verdict, ...], names: Mapping[str, Symbol], phrases: Phrases) -> tuple[Block, ...]:
-    """The author's numbers beside ours."""
+def published(verdicts: tuple[Verdict, ...], names: Mapping[str, Symbol], phrases: Phrases) -> tuple[Section, ...]:
+    """The author's numbers beside ours; where all agree, a sentence without a heading."""
     if not verdicts:
         return ()
     differing = [verdict for verdict in verdicts if not verdict.agrees]
     agreeing = len(verdicts) - len(differing)
-    key = "expected_all" if not differing else "expected_none" if not agreeing else "expected_some"
+    all_agree = "expected_all" if agreeing > 1 else "expected_one"
+    key = all_agree if not differing else "expected_some" if agreeing else "expected_none"
     words = Paragraph(phrases.say(key, count=len(verdicts), agreeing=agreeing))
     blocks: tuple[Block, ...] = (words,)
     if differing:
         head = tuple(phrases.say(f"expected_{key}") for key in ("quantity", "published", "ours"))
         rows = tuple(_verdict_row(verdict, names, phrases) for verdict in differing)
         blocks += (Table(head, rows, (False, True, True)),)
-    return (Section(phrases.say("expected_title"), blocks, "published"),)
+    return (Section(phrases.say("expected_title") if differing else (), blocks, "published"),)
 
 
 def _reference(verdict: Verdict, names: Mapping[str, Symbol], phrases: Phrases) -> Inlines:
