@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import random
 import re
 from dataclasses import replace
 from functools import cache
@@ -16,7 +17,7 @@ from reading import false_lines
 import graphdsl
 from graphdsl.document import Block, Derivation, Section
 from graphdsl.expr import Number, Relation
-from graphdsl.report import Detail, Report, Style
+from graphdsl.report import PARTS, Detail, Report, Style
 from graphdsl.solve import Solution
 from graphdsl.write import text
 
@@ -30,10 +31,19 @@ SELECTED = (
     "training/gbasran-adam", "circuits/cs231n-sigmoid", "tour/shared-weight", "losses/bits-given-predictions",
 )  # fmt: skip
 
+LONG = (
+    "training/mazur-ten-thousand",
+    "training/kshitiz-900-epochs",
+    "regression/deepml-line-1000",
+    "regression/deepml-line-5000",
+)
+"""Their rounds take longer than their pages."""
+
 
 @cache
 def solution(name: str, carry: str = "full") -> Solution:
-    return graphdsl.solve(ROOT / f"{name}.spec", set={"carry": carry})
+    """The solution of a spec, its numbers carried as asked, or as the spec has it."""
+    return graphdsl.solve(ROOT / f"{name}.spec", set={"carry": carry} if carry else {})
 
 
 def page(name: str, carry: str = "full", **asked: object) -> Solution:
@@ -89,6 +99,23 @@ def test_rounding_as_by_hand_does_not_depend_on_the_page(name: str, style: Style
         assert false_lines(found.text(), found.model.display.rounding) == [], detail
 
 
+@pytest.mark.slow
+def test_any_spec_in_any_style_and_detail() -> None:
+    """Of the whole gallery, each spec in combinations of a fixed draw, with the style and detail of each part its own."""
+    draw = random.Random(5)
+    names = sorted(str(path.relative_to(ROOT).with_suffix("")) for path in ROOT.rglob("*.spec"))
+    for name in (name for name in names if name not in LONG):
+        asked = {
+            "style": draw.choice(STYLES),
+            "detail": draw.choice(DETAILS),
+            "styles": {draw.choice(PARTS): draw.choice(STYLES)},
+            "details": {draw.choice(PARTS): draw.choice(DETAILS)},
+        }
+        found = page(name, "", **asked)
+        assert false_lines(found.text(), found.model.display.rounding) == [], (name, asked)
+        assert false_equalities(found.trace.graph, found.document, count=1) == [], (name, asked)
+
+
 def lines_of(found: Solution) -> list[str]:
     return [line.strip() for line in found.text().splitlines()]
 
@@ -116,6 +143,21 @@ def test_with_delta_carried_numbers_are_printed_first() -> None:
 def test_a_circuit_has_no_deltas() -> None:
     name = "circuits/cs231n-sigmoid"
     assert page(name, style="delta").text() == page(name, style="chain").text()
+
+
+def test_what_has_a_name_of_its_own_is_a_pre_activation_too() -> None:
+    """δ is of z as the author wrote it, in a scalar and in a vector; of an output by the chain rule."""
+    said = lines_of(page("nets/bits-232", "full", style="delta"))
+    assert "∂E/∂W_{1,11} = δ₁₁ · x₁" in " ".join(" ".join(said).split())
+    source = "input x = 2; target t = 1; param w = 0.8, b = -0.1; z = w*x + b; y = sigmoid(z); loss E = 1/2*(t - y)^2"
+    alone = graphdsl.solve(source.replace("; ", "\n") + "\ntrain sgd { eta = 0.5 }", report={"style": "delta"})
+    assert "δ_z = ∂E/∂y · ∂y/∂z = (y − t) · y · (1 − y)" in alone.text() and "∂E/∂w = δ_z · x" in alone.text()
+    assert "found above" not in alone.text()
+
+
+def test_a_power_of_e_is_worked_out_once() -> None:
+    said = lines_of(page("softmax/sakib-softmax", style="chain", detail="calculator"))
+    assert sum(line.startswith("e^(z₁) = e² ≈ 7.389") for line in said) == 2  # in the round, and after it
 
 
 def test_the_calculator_does_one_operation_after_the_other() -> None:

@@ -125,8 +125,8 @@ class Lines:
         if saying.symbols:
             members.append(short)
         members += [*in_numbers(done.expr, saying), self.at.gradient(objective, key)]
-        far = [use for use in uses if use not in saying.near] if saying.rule else []
-        reason = self.because(done.conditions) or self._found_above(objective, far)
+        far = [use for use in uses if not (use in saying.near or self.goes_through(objective, use))]
+        reason = self.because(done.conditions) or self._found_above(objective, far if saying.rule else [])
         said = chain(members)
         anchor = f"d{objective}/d{key}@{self.number}"
         return Line(said, reason, anchor, compact=not saying.rule or len(said.members) == 2)
@@ -173,6 +173,16 @@ class Lines:
         carried = model.carry == "displayed" or self._is_given(objective, key, uses)
         known = all(use == objective or use in self.deltas for use in uses)
         return key in self.at.graph.computed and not carried and (known or self._one_way(objective, uses))
+
+    def is_output(self, objective: str, key: str) -> bool:
+        """Whether no δ stands between a unit's δ and the objective, but something that has none does."""
+        uses = self.uses(objective, key)
+        return key in self.deltas and uses != [objective] and not self._found_by_deltas(objective, key)
+
+    def _found_by_deltas(self, objective: str, key: str) -> bool:
+        """Whether a derivative is a sum over δs above it."""
+        uses = [use for use in self.uses(objective, key) if use != objective]
+        return any(use in self.deltas or self._found_by_deltas(objective, use) for use in uses)
 
     def _one_way(self, objective: str, uses: list[str]) -> bool:
         return len(uses) == 1 and self.goes_through(objective, uses[0])

@@ -61,16 +61,23 @@ class Passes:
         if not self.measure.lines and not self.lines.at.letters:
             return self._results([_Result(key, key, self.graph.symbols[key], self.lines.at.value(key)) for key in keys])
         inner = [key for key in keys if loss is None or key != loss.key]
-        blocks = self._grouped(inner, self._values, self._value_kind, self._values_equal, str)
+        told: set[Expr] = set()
+
+        def values(key: str, full: bool) -> Iterator[Line]:
+            return self._values(key, full, told)
+
+        blocks = self._grouped(inner, values, self._value_kind, self._values_equal, str)
         if loss is not None and loss.key in keys:
-            blocks += (Derivation(tuple(self._values(loss.key, True))),)
+            blocks += (Derivation(tuple(values(loss.key, True))),)
         return blocks
 
-    def _values(self, key: str, full: bool) -> Iterator[Line]:
-        """The line of a value; where every operation stands by itself, first the powers of e that it needs."""
+    def _values(self, key: str, full: bool, told: set[Expr]) -> Iterator[Line]:
+        """The line of a value; where every operation stands by itself, first the powers of e that it needs, each once."""
         saying = self.saying(key, full)
         if saying.between and not self.lines.at.letters:
-            yield from self.lines.exponentials(key)
+            powers = [line for line in self.lines.exponentials(key) if line.chain.members[0] not in told]
+            told.update(line.chain.members[0] for line in powers)
+            yield from powers
         yield self.lines.value(key, saying)
 
     def _value_kind(self, key: str) -> object:
@@ -148,11 +155,17 @@ class Passes:
         symbol = self.graph.symbols[objective]
         anchor = f"d{objective}/d{objective}@{self.lines.number}"
         seed = Line(equals(Partial(symbol, symbol), ONE), phrases.say("seed"), anchor)
-        keys = [key for level in levels for key in (*level.units, *level.arguments, *level.data)]
+        keys = [key for level in levels for key in self._shown(objective, level)]
         near = frozenset(keys)
-        sayings = (replace(self.saying(f"d{objective}/d{key}", True), near=near) for key in keys)
-        lines = (self.lines.gradient(objective, key, saying) for key, saying in zip(keys, sayings, strict=True))
-        return (Derivation((seed, *lines)),)
+
+        def line(key: str) -> Line:
+            saying = self.saying(f"d{objective}/d{key}", True)
+            symbols = saying.symbols or self.measure.symmetry  # a circuit is short: its formulas stand in every round
+            rule = symbols and self.measure.rule and self._says_rule(objective, key)
+            return self.lines.gradient(objective, key, replace(saying, rule=rule, symbols=symbols, near=near))
+
+        begins = () if self.lines.deltas and self._is_of_the_loss(objective) else (seed,)
+        return (Derivation((*begins, *map(line, keys))),)
 
     def _heading(self, level: Level) -> Inlines:
         phrases = self.lines.phrases
@@ -171,7 +184,7 @@ class Passes:
             saying = self.saying(f"d{objective}/d{key}", full)
             paths = self.first and leaf and leaf not in told and self.measure.rule and not self.lines.deltas
             told.add(leaf)
-            rule = saying.rule and not (self.lines.deltas and self._is_of_the_loss(objective))
+            rule = saying.rule and self._says_rule(objective, key)
             yield self.lines.gradient(objective, key, replace(saying, rule=rule, paths=paths, near=near))
 
         def kind(key: str) -> object:
@@ -183,6 +196,10 @@ class Passes:
             return chain([*partials, self.lines.at.gradient(objective, keys[0])])
 
         return self._grouped(self._shown(objective, level), make, kind, equal, lambda key: f"d{objective}/d{key}")
+
+    def _says_rule(self, objective: str, key: str) -> bool:
+        """Whether the chain rule stands before a derivative; with δs, of an output's alone: ∂E/∂y · ∂y/∂z."""
+        return not (self.lines.deltas and self._is_of_the_loss(objective)) or self.lines.is_output(objective, key)
 
     def _is_of_the_loss(self, objective: str) -> bool:
         return self.graph.model.loss is not None and self.graph.model.loss.key == objective
