@@ -146,6 +146,12 @@ def _free(symbol: Symbol) -> Tensor[Num]:
     return Tensor(symbol.shape, tuple(Num(Decimal(first % 10 + i + 1) / 7) for i in range(size(symbol.shape))))
 
 
+def _batches(expr: Expr) -> list[str]:
+    """The batches whose loss is differentiated in a formula: those whose turn it is."""
+    of = [node.of for node in walk(expr) if isinstance(node, Partial)]
+    return [symbol.key for symbol in of if isinstance(symbol, Symbol) and symbol.key.startswith("%batch")]
+
+
 class _Point:
     """The values of every entry, derivative, state and updated parameter at one assignment.
 
@@ -160,6 +166,7 @@ class _Point:
         training = graph.model.training
         self.settings = _settings(training) if training else {}
         self.of_samples: dict[int, dict[str, Num]] = {}
+        self.turn = self._first
 
     def _tensors(self, data: dict[str, Tensor[Num]]) -> dict[str, Tensor[Num]]:
         env = forward(self.graph, data, ARITHMETIC)
@@ -182,8 +189,15 @@ class _Point:
         return self.of_samples[number]
 
     def equal(self, a: Expr, b: Expr) -> bool:
+        self.turn = next((key for key in _batches(b)), self._first)
         x, y = self.value(a), self.value(b)
         return x.shape == y.shape and all(_close(p.value, q.value) for p, q in zip(x.flat, y.flat, strict=True))
+
+    @property
+    def _first(self) -> str:
+        """The batch whose turn it is in the first round."""
+        training = self.graph.model.training
+        return ".".join(map(str, ("%batch", *range(1, 1 + (training.batch if training else 1)))))
 
     def value(self, expr: Expr) -> Tensor[Num]:
         spelled = self._spelled(expr)
@@ -256,9 +270,8 @@ class _Point:
 
     def _direction(self, key: str) -> Expr:
         model, size = self.graph.model, self._training.batch
-        batch = ".".join(map(str, ("%batch", *range(1, size + 1))))
         alone = size == 1 and model.penalty is None
-        gradient = Partial(self.graph.symbols[self._loss] if alone else Symbol(batch), self._parameter(key))
+        gradient = Partial(self.graph.symbols[self._loss] if alone else Symbol(self.turn), self._parameter(key))
         rule = direction(self._training, size, self._training.clip_norm is not None)
         return substitute(rule, {GRADIENT.key: gradient, THETA.key: self._parameter(key)})
 

@@ -102,7 +102,7 @@ def test_rounding_as_by_hand_does_not_depend_on_the_page(name: str, style: Style
 @pytest.mark.slow
 def test_any_spec_in_any_style_and_detail() -> None:
     """Of the whole gallery, each spec in combinations of a fixed draw, with the style and detail of each part its own."""
-    draw = random.Random(5)
+    draw, wrong = random.Random(5), []
     names = sorted(str(path.relative_to(ROOT).with_suffix("")) for path in ROOT.rglob("*.spec"))
     for name in (name for name in names if name not in LONG):
         asked = {
@@ -112,8 +112,11 @@ def test_any_spec_in_any_style_and_detail() -> None:
             "details": {draw.choice(PARTS): draw.choice(DETAILS)},
         }
         found = page(name, "", **asked)
-        assert false_lines(found.text(), found.model.display.rounding) == [], (name, asked)
-        assert false_equalities(found.trace.graph, found.document, count=1) == [], (name, asked)
+        if false_lines(found.text(), found.model.display.rounding) or false_equalities(
+            found.trace.graph, found.document, count=1
+        ):
+            wrong.append((name, asked))
+    assert wrong == []
 
 
 def lines_of(found: Solution) -> list[str]:
