@@ -103,10 +103,8 @@ def _explained(setting: Setting | None, scope: Scope, resolver: Resolver) -> Ite
             found = resolver.resolve(entry)
             yield from _named(found.expr) if found else ()
         else:
-            _refuse(
-                setting, scope, "`explain` lists what is said in full", "for example explain = [dE/dw1, h1, updates]"
-            )
-            return
+            hint = "for example explain = [dE/dw1, h1, updates]"
+            scope.reporter.error("`explain` lists what is said in full", entry.span, hint=hint)
 
 
 def _named(expr: Expr) -> list[str]:
