@@ -207,7 +207,9 @@ class _Story:
         several = len(round_.samples) > 1
         tables = (*all_samples(round_.samples, self.graph, self.phrases), *batch.gradients_of_samples())
         words = self.phrases.say("batch" if several else "with_penalty")
-        return self._part("batch", words, round_, (*(tables if several else ()), *batch.lines()))
+        told = MEASURES[self.report.detail_of("backward")].lines or self.graph.model.training is None
+        lines = batch.lines() if told else batch.loss_alone()  # the update's table has the batch's gradients too
+        return self._part("batch", words, round_, (*(tables if several else ()), *lines))
 
     def _pass(self, sample: Sample, number: int) -> Pass:
         changed = {e.key for q in self.graph.model.quantities if q.trained for e in entry_symbols(q.symbol)}
