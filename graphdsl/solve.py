@@ -154,20 +154,23 @@ class Solution:
         """The page: what is said in which order, with every digit and every sign chosen."""
         from graphdsl.explain import explain
         from graphdsl.figures import figures
+        from graphdsl.noted import noted
         from graphdsl.phrases import load
         from graphdsl.pieces import only
 
         told = explain(self.trace, self.check, self.verdicts, load(), self.diagram, self.report)
-        page = figures(told, self.model.display)
+        page = noted(figures(told, self.model.display), self.model)
         return only(page, *self.report.sections) if self.report.sections else page
 
     def explained(self, name: str, step: int | None = None, style: Style | None = None) -> Document:
         """One value, derivative or update in full: `dE/dw13`, `H1`, `w13.after`, `updates`; a whole tensor in matrices."""
         from graphdsl.figures import figures
+        from graphdsl.noted import noted
         from graphdsl.phrases import load
         from graphdsl.pieces import explained
 
-        return figures(explained(self.trace, load(), name, step, style), self.model.display)
+        told = figures(explained(self.trace, load(), name, step, style), self.model.display)
+        return noted(told, self.model)
 
     def text(self) -> str:
         """The page as plain text, 80 columns wide."""
@@ -208,9 +211,10 @@ class Solution:
     ) -> Diagram:
         """A drawing of a round: values, gradients, updated weights, or the path of one parameter."""
         from graphdsl.figures import drawing
+        from graphdsl.noted import noted_drawing
         from graphdsl.views import view
 
-        return drawing(view(self.trace, kind, step, show, elementary), self.model.display)
+        return noted_drawing(drawing(view(self.trace, kind, step, show, elementary), self.model.display), self.model)
 
     def drawing(
         self,

@@ -1,0 +1,168 @@
+"""Document, drawing + notation -> the same with its marks, signs and names of functions; changes no key and no digit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from graphdsl import ops
+from graphdsl.diagram import Diagram
+from graphdsl.document import (
+    Block,
+    Derivation,
+    Document,
+    Figure,
+    Inlines,
+    Item,
+    Line,
+    Math,
+    Note,
+    Paragraph,
+    Section,
+    Table,
+)
+from graphdsl.expr import (
+    Call,
+    Cases,
+    Expr,
+    FunctionNotation,
+    Number,
+    Operation,
+    Product,
+    Relation,
+    Symbol,
+    has_names,
+    rewrite,
+)
+from graphdsl.inks import only_activation
+from graphdsl.model import Model
+from graphdsl.names import Ink, ink_of
+from graphdsl.notation import Notation
+
+
+def noted(document: Document, model: Model) -> Document:
+    """The page in the notation that its spec asks for."""
+    if model.report.notation.is_default:
+        return document
+    hand = _Hand(model, model.report.notation)
+    return replace(
+        document,
+        subtitle=hand.inlines(document.subtitle),
+        blocks=tuple(map(hand.block, document.blocks)),
+        colophon=hand.inlines(document.colophon),
+    )
+
+
+def noted_drawing(diagram: Diagram, model: Model) -> Diagram:
+    """A drawing in that notation."""
+    return diagram if model.report.notation.is_default else _Hand(model, model.report.notation).diagram(diagram)
+
+
+@dataclass(frozen=True)
+class _Hand:
+    """Writes in one notation."""
+
+    model: Model
+    notation: Notation
+
+    def block(self, block: Block) -> Block:
+        match block:
+            case Section():
+                return replace(block, title=self.inlines(block.title), blocks=tuple(map(self.block, block.blocks)))
+            case Paragraph():
+                return replace(block, words=self.inlines(block.words))
+            case Derivation():
+                return replace(block, lines=tuple(map(self.line, block.lines)))
+            case Table():
+                rows = tuple(tuple(map(self.inlines, row)) for row in block.rows)
+                head, caption = tuple(map(self.inlines, block.head)), self.inlines(block.caption)
+                return replace(block, head=head, rows=rows, caption=caption)
+            case Figure():
+                return replace(block, diagram=self.diagram(block.diagram), caption=self.inlines(block.caption))
+            case Note():
+                items = tuple(Item(self.inlines(i.term), self.inlines(i.words)) for i in block.items)
+                return replace(block, title=self.inlines(block.title), items=items)
+
+    def diagram(self, diagram: Diagram) -> Diagram:
+        def shown(expr: Expr | None) -> Expr | None:
+            return None if expr is None else self.formula(expr)
+
+        boxes = (
+            replace(b, label=shown(b.label), value=shown(b.value), gradient=shown(b.gradient)) for b in diagram.boxes
+        )
+        arrows = (replace(a, label=shown(a.label), gradient=shown(a.gradient)) for a in diagram.arrows)
+        return replace(diagram, boxes=tuple(boxes), arrows=tuple(arrows), key=shown(diagram.key))
+
+    def inlines(self, words: Inlines) -> Inlines:
+        return tuple(replace(w, expr=self.formula(w.expr)) if isinstance(w, Math) else w for w in words)
+
+    def line(self, line: Line) -> Line:
+        """A line of a derivation; it may write out what an activation is."""
+        members = line.chain.members
+        if self.notation.activation == "formula":
+            members = (members[0], *(rewrite(m, _written_out) if has_names(m) else m for m in members[1:]))
+        chain = self.formula(replace(line.chain, members=members))
+        assert isinstance(chain, Relation), "a chain stays one"
+        return replace(line, chain=chain, reason=self.inlines(line.reason))
+
+    def formula(self, expr: Expr) -> Expr:
+        return rewrite(expr, self._node)
+
+    def _node(self, node: Expr) -> Expr:
+        match node:
+            case Symbol():
+                return self._symbol(node)
+            case Call():
+                name = self._functions.get(node.operation.name)
+                return node if name is None else replace(node, operation=_called(node.operation, name))
+            case Product() if self.notation.product == "cross" and not has_names(node):
+                return replace(node, cross=True)
+            case _:
+                return node
+
+    def _symbol(self, symbol: Symbol) -> Symbol:
+        key, ink = symbol.key, symbol.ink
+        if key == "%eta" or (key == "eta" and "eta" not in self._own_names):
+            return replace(symbol, ink=ink_of(self.notation.rate))
+        if ink.sup.endswith("+") and (key.endswith(".after") or (key.startswith("%") and key.endswith("+"))):
+            return replace(symbol, ink=self.updated(ink))
+        return symbol
+
+    def updated(self, ink: Ink) -> Ink:
+        """The look of a new value, for that with a plus."""
+        mark, above = self.notation.updated, ink.sup.removesuffix("+")
+        if mark in "'′":
+            return replace(ink, sup=above, primes=ink.primes + 1)
+        return replace(ink, sup=f"{above},{mark}" if above and mark.isalpha() else above + mark)
+
+    @cached_property
+    def _own_names(self) -> frozenset[str]:
+        return frozenset([q.symbol.key for q in self.model.quantities] + [node.symbol.key for node in self.model.nodes])
+
+    @cached_property
+    def _functions(self) -> dict[str, str]:
+        """What operations are called here."""
+        found: dict[str, str] = {}
+        if self.notation.logarithm != "ln":
+            found[ops.LN.name] = self.notation.logarithm
+        only = only_activation(self.model)
+        if self.notation.activation not in ("", "formula") and only:
+            ink = ink_of(self.notation.activation)
+            found |= {only: ink.base, f"{only}'": ink.base}
+        return found
+
+
+def _called(operation: Operation, name: str) -> Operation:
+    """The operation under another name."""
+    written = operation.notation
+    if not isinstance(written, FunctionNotation):
+        return operation
+    return replace(operation, notation=replace(written, name=name))
+
+
+def _written_out(node: Expr) -> Expr:
+    """An activation as its definition, where that has one case."""
+    if not isinstance(node, Call) or node.operation.name not in ops.ACTIVATIONS or node.operation.formula is None:
+        return node
+    formula = node.operation.formula(node.arguments, dict(node.attributes))
+    return node if isinstance(formula, Cases | Symbol | Number) or not node.operation.elementwise else formula
