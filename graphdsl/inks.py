@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 
 from graphdsl import ops
 from graphdsl.derive.element import entry_symbols
+from graphdsl.diagnostics import Reporter, Source, did_you_mean
 from graphdsl.expr import Array, Call, Expr, Symbol, rewrite, walk
 from graphdsl.model import LayerOutline, Model, Node
 from graphdsl.names import Ink, canonical, indexed, ink_of
-from graphdsl.notation import Notation
+from graphdsl.neighbours import NotANeighbour, text_of
+from graphdsl.notation import Notation, NotationMistake, symbols
 from graphdsl.numbers import size
 
 RATE = "the learning rate"
@@ -42,6 +45,26 @@ def with_symbols(model: Model, own: Mapping[str, Ink]) -> tuple[Model, list[tupl
 
     made = reinked(model, look)
     return made, list(_alike(made, model.report.notation, changed))
+
+
+def own_symbols(model: Model, path: Path) -> Model:
+    """The model with the symbols of a file of the user's own; raises SpecError where it is wrong."""
+    reporter = Reporter(Source(path.name, ""))
+    try:
+        own = symbols(text_of(path.name, path.parent), path.name)
+    except (NotationMistake, NotANeighbour) as mistake:
+        reporter.error(mistake.message, hint=mistake.hint)
+        reporter.stop()
+    known = spellings(model)
+    for name in unknown(model, own):
+        reporter.error(
+            f"the spec has no `{name}`", hint=did_you_mean(name, known) or "a symbol is of a name of the spec"
+        )
+    made, alike = with_symbols(model, own)
+    for one, other in alike:
+        reporter.error(f"`{one}` and `{other}` would look the same on the page", hint="change one of their symbols")
+    reporter.stop_if_errors()
+    return made
 
 
 def unknown(model: Model, own: Mapping[str, Ink]) -> list[str]:

@@ -58,6 +58,10 @@ def noted_drawing(diagram: Diagram, model: Model) -> Diagram:
     return diagram if model.report.notation.is_default else _Hand(model, model.report.notation).diagram(diagram)
 
 
+ARGUMENT = "%z"
+"""The key of the argument of a definition."""
+
+
 @dataclass(frozen=True)
 class _Hand:
     """Writes in one notation."""
@@ -124,6 +128,8 @@ class _Hand:
         key, ink = symbol.key, symbol.ink
         if key == "%eta" or (key == "eta" and "eta" not in self._own_names):
             return replace(symbol, ink=ink_of(self.notation.rate))
+        if key == ARGUMENT and ink == Ink("z"):
+            return replace(symbol, ink=self._argument)
         if ink.sup.endswith("+") and (key.endswith(".after") or (key.startswith("%") and key.endswith("+"))):
             return replace(symbol, ink=self.updated(ink))
         return symbol
@@ -134,6 +140,12 @@ class _Hand:
         if mark in "'′":
             return replace(ink, sup=above, primes=ink.primes + 1)
         return replace(ink, sup=f"{above},{mark}" if above and mark.isalpha() else above + mark)
+
+    @cached_property
+    def _argument(self) -> Ink:
+        """What a definition calls its argument: the letter of what stands before an activation, without a layer."""
+        pattern = self.notation.pre_activation
+        return Ink(ink_of(pattern.replace("{k}", "").replace("{name}", "")).base)
 
     @cached_property
     def _own_names(self) -> frozenset[str]:

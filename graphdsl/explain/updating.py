@@ -141,7 +141,7 @@ class _Entry:
         formula, taken = self._in_symbols(assignment.value), None
         if climbs(self.training, self.round) and step is not None:
             formula = add(self._name, self._in_symbols(step))
-            taken = add(self.at.value(self.key), numeral(_turned(self.update.step), PRODUCT))
+            taken = add(self.at.value(self.key), numeral(turned(self.update.step), PRODUCT))
         elif step is not None and not isinstance(step, Symbol):
             taken = subtract(self.at.value(self.key), numeral(self.update.step, PRODUCT))
         yield self._line(after_symbol(self._name), formula, after, f"{self.key}.after", taken)
@@ -151,7 +151,7 @@ class _Entry:
         change = change_symbol(self._name)
         taken = self._in_symbols(step)
         formula = taken if climbs(self.training, self.round) else negate(taken)
-        yield self._line(change, formula, numeral(_turned(self.update.step), PRODUCT), change.key)
+        yield self._line(change, formula, numeral(turned(self.update.step), PRODUCT), change.key)
         yield self._line(after_symbol(self._name), add(self._name, change), after, f"{self.key}.after")
 
     def _line(self, name: Symbol, formula: Expr, result: Number, anchor: str, taken: Expr | None = None) -> Line:
@@ -201,7 +201,7 @@ class _Entry:
         for name, value in update.state.items():
             found[f"{name}.{self.key}.after"] = numeral(value, f"{name}.{self.key}")
         found[f"{self.key}.after"] = numeral(update.after, self.key)
-        found[change_symbol(self._name).key] = numeral(_turned(update.step), PRODUCT)
+        found[change_symbol(self._name).key] = numeral(turned(update.step), PRODUCT)
         return found
 
 
@@ -215,7 +215,8 @@ def change_symbol(symbol: Symbol) -> Symbol:
     return Symbol(f"{symbol.key}.change", symbol.shape, replace(symbol.ink, change=True))
 
 
-def _turned(value: Num) -> Num:
+def turned(value: Num) -> Num:
+    """With the other sign."""
     return Num(value.value.copy_negate() if value.value else value.value, value.exact)
 
 
@@ -266,7 +267,7 @@ class _Table:
         yield from (numeral(update.state[name], f"{name}.{key}") for name in self._states)
         if not self._states and self.training.optimizer.step is not None:
             climbing = climbs(self.training, self.round) or by_change(self.at)
-            yield numeral(_turned(update.step) if climbing else update.step, PRODUCT)
+            yield numeral(turned(update.step) if climbing else update.step, PRODUCT)
         yield numeral(update.after, key)
 
 

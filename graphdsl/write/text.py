@@ -137,7 +137,7 @@ def _raised(text: str) -> str:
     """A superscript: Unicode's where it has every character, else after ^."""
     if all(c in _SUPERSCRIPT for c in text):
         return _translated(text, _SUPERSCRIPT)
-    return f"^{text}" if re.fullmatch(r"\[\w+\]|\w", text) else f"^({text})"
+    return f"^{text}" if re.fullmatch(r"\[\w+\]|\w|[^\W\d_]+", text) else f"^({text})"
 
 
 def _lowered(parts: Sequence[str]) -> str:
