@@ -17,6 +17,7 @@ from graphdsl.neighbours import NotANeighbour, text_of
 from graphdsl.notation import Notation, NotationMistake, symbols
 from graphdsl.numbers import size
 
+TRANSPOSED = "⊤"
 RATE = "the learning rate"
 ACTIVATION = "the activation"
 MOST_LOOKS = 20_000
@@ -169,17 +170,27 @@ class _Letters:
     def _of_layer(self, layer: str, part: str, index: tuple[int, ...]) -> Ink:
         """The letter of a part of a layer without names, or of an entry of it."""
         number, outline = self.layers[layer]
-        if not part and self.notation.last and number == len(self.layers):
-            return indexed(ink_of(self.notation.last), index) if index else ink_of(self.notation.last)
+        own = self._of_last(outline, part) if number == len(self.layers) else ""
+        if own:
+            return indexed(ink_of(own), index) if index else ink_of(own)
         shown = self._counted(outline, part, index)
         unit = str(shown[0]) if shown else "j"
-        ink = self._letter(_ROLES[part], str(number), layer, unit)
+        alone = len(self.layers) == 1
+        ink = self._letter(_ROLES[part], "" if alone else str(number), "" if alone else layer, unit)
         above = self.notation.layer.replace("{k}", str(number)).replace("{name}", layer)
         if self.notation.numbering == "through" and self._runs_through(outline):
             above = "" if shown else f"({number})"
+        if part == "W" and not shown and self.notation.weight_order == "from-to":
+            above += TRANSPOSED  # its rows are the receiving units: it is the transpose of the matrix of all wᵢⱼ
         ink = replace(ink, sup=above)
         told = "{j}" in getattr(self.notation, _ROLES[part])
         return indexed(ink, shown) if shown and not told else ink
+
+    def _of_last(self, layer: LayerOutline, part: str) -> str:
+        """The letter that the last layer's output, or what its softmax takes, has for itself."""
+        if layer.activation == ops.SOFTMAX.name:
+            return {"": self.notation.probabilities or self.notation.last, "z": self.notation.scores}.get(part, "")
+        return "" if part else self.notation.last
 
     def _letter(self, role: str, number: str, name: str, unit: str = "") -> Ink:
         pattern: str = getattr(self.notation, role)

@@ -26,7 +26,8 @@ class Notation:
 
     layer: the superscript of what a layer without names makes, {k} its number, {name} its name. pre_activation, output,
     weights, biases: their letters; in them {k} and {name} stand in the subscript, and in biases {j} is the unit.
-    last: the letter of the last layer's output, which then has no superscript. unit: the letter of the output of a unit
+    last: the letter of the last layer's output, which then has no superscript; scores, probabilities: of what its softmax
+    takes and gives. unit: the letter of the output of a unit
     with a name, which becomes the subscript. loss: of a loss without a name. rate: of the learning rate. target: of the
     targets that the spec calls t. updated: the mark of a new value. weight_order: which unit comes first in a weight's
     index. numbering: whether units are counted in each layer, or through all of them after the inputs. step: whether a
@@ -41,6 +42,8 @@ class Notation:
     weights: str = "W"
     biases: str = "b"
     last: str = ""
+    scores: str = ""
+    probabilities: str = ""
     unit: str = ""
     loss: str = "E"
     rate: str = "eta"
@@ -78,7 +81,7 @@ PLACES: Mapping[str, tuple[str, ...]] = {
 }
 """What may stand in the letter of a role for the layer's number, its name, or the unit's number."""
 
-OPTIONAL = frozenset(("last", "unit", "activation"))
+OPTIONAL = frozenset(("last", "scores", "probabilities", "unit", "activation"))
 ROLES = tuple(field.name for field in fields(Notation) if field.name != "name")
 
 _LETTER = re.compile(r"[^\W\d_]+\d*(?:_\w+)*'*")
@@ -177,6 +180,7 @@ _JUDGES: Mapping[str, Callable[[str, str], bool]] = {
 EXAMPLES: Mapping[str, str] = {
     **{role: words[-1] for role, words in WORDS.items()},
     "layer": "[{k}]", "pre_activation": "net", "output": "o", "weights": "w", "biases": "b", "last": "y_hat",
+    "scores": "f", "probabilities": "p",
     "unit": "out", "loss": "C", "rate": "alpha", "target": "y", "updated": "*", "activation": "f",
 }  # fmt: skip
 

@@ -116,9 +116,10 @@ class _Hand:
         match node:
             case Symbol():
                 return self._symbol(node)
-            case Call():
-                name = self._functions.get(node.operation.name)
-                return node if name is None else replace(node, operation=_called(node.operation, name))
+            case Call(operation=Operation(notation=FunctionNotation() as written) as operation):
+                name = self.notation.logarithm if written.name == "ln" else self._functions.get(operation.name)
+                called = replace(written, name=name or written.name)
+                return replace(node, operation=replace(operation, notation=called)) if called != written else node
             case Product() if self.notation.product == "cross" and not has_names(node):
                 return replace(node, cross=True)
             case _:
@@ -153,23 +154,12 @@ class _Hand:
 
     @cached_property
     def _functions(self) -> dict[str, str]:
-        """What operations are called here."""
-        found: dict[str, str] = {}
-        if self.notation.logarithm != "ln":
-            found[ops.LN.name] = self.notation.logarithm
+        """What the only activation and its derivative are called here."""
         only = only_activation(self.model)
-        if self.notation.activation not in ("", "formula") and only:
-            ink = ink_of(self.notation.activation)
-            found |= {only: ink.base, f"{only}'": ink.base}
-        return found
-
-
-def _called(operation: Operation, name: str) -> Operation:
-    """The operation under another name."""
-    written = operation.notation
-    if not isinstance(written, FunctionNotation):
-        return operation
-    return replace(operation, notation=replace(written, name=name))
+        if self.notation.activation in ("", "formula") or not only:
+            return {}
+        letter = ink_of(self.notation.activation).base
+        return {only: letter, f"{only}'": letter}
 
 
 def _written_out(node: Expr) -> Expr:

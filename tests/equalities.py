@@ -9,7 +9,20 @@ from decimal import Decimal, localcontext
 
 from graphdsl.derive.evaluate import evaluate
 from graphdsl.document import Block, Derivation, Document, Figure, Inlines, Math, Note, Paragraph, Section, Table
-from graphdsl.expr import Array, Expr, Number, Partial, Relation, Symbol, children, has_names, rewrite, substitute, subtract, walk
+from graphdsl.expr import (
+    Array,
+    Expr,
+    Number,
+    Partial,
+    Relation,
+    Symbol,
+    children,
+    has_names,
+    rewrite,
+    substitute,
+    subtract,
+    walk,
+)
 from graphdsl.graph import Graph, entry_symbols
 from graphdsl.model import Training
 from graphdsl.numbers import Decimal50, Num, Tensor, scalar, size

@@ -10,8 +10,7 @@ from equalities import false_equalities
 from reading import count, false_lines
 
 import graphdsl
-from graphdsl.diagnostics import SpecError
-from graphdsl.notation import ROLES, names
+from graphdsl.notation import names
 from graphdsl.solve import Solution
 
 GALLERY = Path(__file__).parent.parent / "specs"

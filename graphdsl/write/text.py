@@ -44,7 +44,7 @@ GAP = 3
 
 _SUBSCRIPT = dict(zip("0123456789aehijklmnoprstuvx+−()=", "₀₁₂₃₄₅₆₇₈₉ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ₊₋₍₎₌", strict=True))
 _SUPERSCRIPT = dict(zip("0123456789inT+−()", "⁰¹²³⁴⁵⁶⁷⁸⁹ⁱⁿᵀ⁺⁻⁽⁾", strict=True))
-_SUPERSCRIPT |= {mark: mark for mark in "ᵀ′"}
+_SUPERSCRIPT |= {mark: mark for mark in "ᵀ′"} | {"⊤": "ᵀ"}
 _ACCENT = {"": "", "hat": "\u0302", "bar": "\u0304", "tilde": "\u0303", "dot": "\u0307"}
 
 
