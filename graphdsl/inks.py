@@ -152,9 +152,13 @@ class _Letters:
         name, _, index = key.partition("[")
         owner, _, part = name.rpartition(".")
         at = tuple(int(i) for i in index.rstrip("]").split(",")) if index else ()
-        if name in self.layers and not self.layers[name][1].named:
+        if name in self.layers and self.layers[name][1].named:
+            return self._where_free(self._of_layer(name, "", at), ink)
+        if part == "z" and owner in self.layers and self.layers[owner][1].named:
+            return self._where_free(self._of_layer(owner, part, at), ink)
+        if name in self.layers:
             return self._of_layer(name, "", at)
-        if owner in self.layers and part in _ROLES and not (part == "z" and self.layers[owner][1].named):
+        if owner in self.layers and part in _ROLES:
             return self._of_layer(owner, part, at)
         if key in self.arguments and ink.base == "z":
             return replace(ink, base=self._letter("pre_activation", "", "").base)
@@ -164,13 +168,36 @@ class _Letters:
             return ink_of(self.notation.loss)
         if key in self.targets and self.notation.target != "t":
             letter = ink_of(self.notation.target)
-            return replace(ink, base=letter.base, accent=letter.accent)
+            return self._where_free(replace(ink, base=letter.base, accent=letter.accent), ink)
         return ink
+
+    def _where_free(self, ink: Ink, own: Ink) -> Ink:
+        """A look, or its own where a name of the author's has it."""
+        return own if ink.base in self._typed_bases and _plain(ink) in self._typed else ink
+
+    @cached_property
+    def _typed(self) -> frozenset[Ink]:
+        """How the author's names look, and the arguments of his units."""
+        made = {f"{layer}{part}" for layer in self.layers for part in ("", ".z", ".W", ".b")}
+        names = [symbol for symbol in _symbols(self.model) if symbol.key not in made | self.targets]
+        units = [part for layer in self.model.layers if layer.named for part in layer.units.parts or ()]
+        entries = [entry for symbol in names for entry in (symbol, *entry_symbols(symbol))]
+        arguments = [
+            self._look(part)
+            for symbol in _symbols(self.model)
+            for part in symbol.parts or ()
+            if part.key in self.arguments and "[" not in part.key
+        ]
+        return frozenset(_plain(ink) for ink in (*(s.ink for s in (*entries, *units)), *arguments))
+
+    @cached_property
+    def _typed_bases(self) -> frozenset[str]:
+        return frozenset(ink.base for ink in self._typed)
 
     def _of_layer(self, layer: str, part: str, index: tuple[int, ...]) -> Ink:
         """The letter of a part of a layer without names, or of an entry of it."""
         number, outline = self.layers[layer]
-        own = self._of_last(outline, part) if number == len(self.layers) else ""
+        own = "" if outline.named or number < len(self.layers) else self._of_last(outline, part)
         if own:
             return indexed(ink_of(own), index) if index else ink_of(own)
         shown = self._counted(outline, part, index)
@@ -180,6 +207,8 @@ class _Letters:
         above = self.notation.layer.replace("{k}", str(number)).replace("{name}", layer)
         if self.notation.numbering == "through" and self._runs_through(outline):
             above = "" if shown else f"({number})"
+        elif not shown and not above and "{k}" not in getattr(self.notation, _ROLES[part]):
+            above = f"({number})" if len(self.layers) > 1 else ""
         if part == "W" and not shown and self.notation.weight_order == "from-to":
             above += TRANSPOSED  # its rows are the receiving units: it is the transpose of the matrix of all wᵢⱼ
         ink = replace(ink, sup=above)
@@ -267,12 +296,15 @@ def _looks(model: Model, notation: Notation) -> Iterator[tuple[str, Ink]]:
 def _alike(model: Model, notation: Notation, changed: set[str]) -> Iterator[tuple[str, str]]:
     """The pairs of which at least one was given another look."""
     seen: dict[Ink, str] = {}
+    told: set[tuple[str, ...]] = set()
     for count, (name, ink) in enumerate(_looks(model, notation)):
         if count > MOST_LOOKS:
             return
         other = seen.setdefault(_plain(ink), name)
         given = not {name, other}.isdisjoint({*changed, *_GIVEN}) or name.startswith(_NEW)
-        if other != name and given:
+        pair = (other.partition("[")[0], name.partition("[")[0])
+        if other != name and given and pair not in told:
+            told.add(pair)
             yield other, name
 
 

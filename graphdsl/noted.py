@@ -11,6 +11,7 @@ from graphdsl.document import (
     Block,
     Derivation,
     Document,
+    Drawing,
     Figure,
     Inlines,
     Item,
@@ -38,6 +39,7 @@ from graphdsl.inks import only_activation
 from graphdsl.model import Model
 from graphdsl.names import Ink, ink_of
 from graphdsl.notation import Notation
+from graphdsl.plot import Axis, Plot
 
 
 def noted(document: Document, model: Model) -> Document:
@@ -71,6 +73,8 @@ class _Hand:
 
     def block(self, block: Block) -> Block:
         match block:
+            case Section(anchor="rules") if self.notation.activation == "formula":
+                return _Hand(self.model, replace(self.notation, activation="")).block(block)
             case Section():
                 return replace(block, title=self.inlines(block.title), blocks=tuple(map(self.block, block.blocks)))
             case Paragraph():
@@ -82,10 +86,19 @@ class _Hand:
                 head, caption = tuple(map(self.inlines, block.head)), self.inlines(block.caption)
                 return replace(block, head=head, rows=rows, caption=caption)
             case Figure():
-                return replace(block, diagram=self.diagram(block.diagram), caption=self.inlines(block.caption))
+                return replace(block, diagram=self.drawing(block.diagram), caption=self.inlines(block.caption))
             case Note():
                 items = tuple(Item(self.inlines(i.term), self.inlines(i.words)) for i in block.items)
                 return replace(block, title=self.inlines(block.title), items=items)
+
+    def drawing(self, drawing: Drawing) -> Drawing:
+        return self.plot(drawing) if isinstance(drawing, Plot) else self.diagram(drawing)
+
+    def plot(self, plot: Plot) -> Plot:
+        def named(axis: Axis) -> Axis:
+            return axis if isinstance(axis.name, str) else replace(axis, name=self.formula(axis.name))
+
+        return replace(plot, across=named(plot.across), up=named(plot.up))
 
     def diagram(self, diagram: Diagram) -> Diagram:
         def shown(expr: Expr | None) -> Expr | None:

@@ -59,7 +59,7 @@ def asked(
 
 def _notation(said: Mapping[str, Setting], scope: Scope) -> Notation:
     """The notation that is asked for; the default one where it is none, which is reported."""
-    if "notation" not in said:
+    if "notation" not in said or not isinstance(said["notation"].value, Quoted | Symbol):
         return DEFAULT
     try:
         return found(word(said, "notation"), scope.reporter.source.folder)
