@@ -186,7 +186,7 @@ _SIGNS = {"Σ": "∑", "·": "·", "-": "−", "*": "·"}
 _MARKS = {"T": "⊤", "ᵀ": "⊤", "*": "∗"}
 _CLOSE_COMMA = '<mo lspace="0" rspace="0">,</mo>'
 _ONE_SIGN = re.compile(r"<m[in]>.</m[in]>")
-_TALL = re.compile("<(mfrac|mtable|munderover|mover)")
+_TALL = re.compile("<(mfrac|mtable|munderover)")
 
 
 def row(inside: str) -> str:
