@@ -112,6 +112,14 @@ def test_an_update_by_its_change_in_matrices() -> None:
     assert false_lines(found) == []
 
 
+@pytest.mark.parametrize(("pack", "printed"), [("nielsen", "δ₁¹ = "), ("german", "δ₃ = "), ("mazur", "δ₁⁽¹⁾ = ")])
+@pytest.mark.parametrize("detail", ["calculator", "grouped"])
+def test_deltas_have_the_index_of_their_unit(pack: str, printed: str, detail: str) -> None:
+    found = text_of(NET, pack, style="delta", detail=detail)
+    assert printed in found
+    assert false_lines(found) == []
+
+
 def test_a_typed_name_keeps_its_letter() -> None:
     """The author's own loss, outputs and targets stay; a target called t gives way where y is taken."""
     spec = "input x = 1\ntarget t = 2\nparam w = 3\ny = w*x\nloss Q = (t - y)^2\ntrain sgd { eta = 0.1 }\n"

@@ -31,7 +31,11 @@ def change_lines(
     known = {key: numeral(value, key, True) for key, value in round_.settings.items()}
     added = _array(symbol.shape, [numeral(turned(update.step), PRODUCT) for update in updates])
     named: list[Expr] = [change, *([formula] if saying.symbols else [])]
-    yield Line(chain([*named, *in_numbers(arrays.numbers(formula, known), saying), added]), shape, f"{change.key}@{round_.number}")
+    yield Line(
+        chain([*named, *in_numbers(arrays.numbers(formula, known), saying), added]),
+        shape,
+        f"{change.key}@{round_.number}",
+    )
     total = add(symbol, change)
     keys = [entry.key for entry in entry_symbols(symbol)]
     after = _array(symbol.shape, [numeral(update.after, key) for key, update in zip(keys, updates, strict=True)])
