@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import assert_never
 
 from graphdsl import ops
 from graphdsl.diagram import Diagram
@@ -19,6 +20,8 @@ from graphdsl.document import (
     Math,
     Note,
     Paragraph,
+    Question,
+    Room,
     Section,
     Table,
 )
@@ -90,6 +93,11 @@ class _Hand:
             case Note():
                 items = tuple(Item(self.inlines(i.term), self.inlines(i.words)) for i in block.items)
                 return replace(block, title=self.inlines(block.title), items=items)
+            case Question():
+                return replace(block, words=self.inlines(block.words), points=self.inlines(block.points))
+            case Room():
+                return block
+        assert_never(block)
 
     def drawing(self, drawing: Drawing) -> Drawing:
         return self.plot(drawing) if isinstance(drawing, Plot) else self.diagram(drawing)

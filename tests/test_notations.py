@@ -120,6 +120,11 @@ def test_deltas_have_the_index_of_their_unit(pack: str, printed: str, detail: st
     assert false_lines(found) == []
 
 
+def test_papers_have_the_same_letters() -> None:
+    assert "w⁽¹⁾ᵀ = " in graphdsl.solve(NET, report={"notation": "german", "as": "question"}).text()
+    assert "o₃" in graphdsl.solve(NET, report={"notation": "german", "as": "key"}).text()
+
+
 def test_a_typed_name_keeps_its_letter() -> None:
     """The author's own loss, outputs and targets stay; a target called t gives way where y is taken."""
     spec = "input x = 1\ntarget t = 2\nparam w = 3\ny = w*x\nloss Q = (t - y)^2\ntrain sgd { eta = 0.1 }\n"
