@@ -50,12 +50,16 @@ Command = Callable[..., None]
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What the options change of a spec: values as `name=value`, keys of `report`, the number of updates, limits."""
+    """What the options change of a spec: values as `name=value`, keys of `report`, the number of updates, limits.
+
+    symbols: the file of the user's own symbols; nothing where there is none.
+    """
 
     settings: tuple[str, ...] = ()
     report: tuple[tuple[str, str], ...] = ()
     steps: int | None = None
     limits: Mapping[str, int] = field(default_factory=dict)
+    symbols: str = ""
 
 
 AS_WRITTEN = Changes()
@@ -179,6 +183,7 @@ def _refuse_word(name: str, value: str) -> None:
 def _other_numbers(command: Command) -> Command:
     """The options of every command that solves a spec: other values, and higher limits."""
     for option in (
+        click.option("--symbols", metavar="MY.TOML", default="", help="Symbols of your own; they may hold LaTeX and Typst."),
         click.option("--limit", "limits", metavar="NAME=N", multiple=True, help="Raise a limit, as in entries=1000000."),
         click.option("--steps", type=click.IntRange(1), help="The number of updates."),
         click.option(
@@ -190,9 +195,14 @@ def _other_numbers(command: Command) -> Command:
 
     @functools.wraps(command)
     def with_changes(
-        *arguments: object, overrides: tuple[str, ...], steps: int | None, limits: tuple[str, ...], **options: object
+        *arguments: object,
+        overrides: tuple[str, ...],
+        steps: int | None,
+        limits: tuple[str, ...],
+        symbols: str,
+        **options: object,
     ) -> None:
-        command(*arguments, changes=Changes(overrides, (), steps, _limits(limits)), **options)
+        command(*arguments, changes=Changes(overrides, (), steps, _limits(limits), symbols), **options)
 
     return with_changes
 
@@ -537,7 +547,8 @@ def _solved(spec: str, changes: Changes = AS_WRITTEN) -> Solution:
     overrides += [] if changes.steps is None else [Override(f"steps={changes.steps}", "--steps")]
     with patience(f"solving {spec} …"):
         source = _read(spec)
-        found = solved(replace(source, limits=raised(changes.limits, source.limits)), overrides)
+        limited = replace(source, limits=raised(changes.limits, source.limits))
+        found = solved(limited, overrides, changes.symbols or None)
     _announce(found.announcements, found.source)
     return found
 

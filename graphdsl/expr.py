@@ -60,10 +60,11 @@ class Sum:
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """Factors, of which at most one is not a scalar; a leading -1 is a minus sign."""
+    """Factors, of which at most one is not a scalar; a leading -1 is a minus sign. `cross`: × stands for the dot."""
 
     factors: tuple[Expr, ...]
     span: Span | None = _span
+    cross: bool = field(default=False, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

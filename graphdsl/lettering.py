@@ -143,6 +143,7 @@ def _width(runs: Sequence[Run]) -> float:
 
 def _ink(ink: Ink) -> Runs:
     base = _words(ink.base)
+    delta = (Run("Δ"),) if ink.change else ()
     if ink.accent and base:
         accented = base[0].text[:1] + _COMBINING[ink.accent] + base[0].text[1:]
         base = (replace(base[0], text=accented), *base[1:])
@@ -150,7 +151,7 @@ def _ink(ink: Ink) -> Runs:
     primes = (Run("′" * ink.primes),) if ink.primes else ()
     stacked = (*primes, *above)
     below = _script(ink.sub, _LOWERED_UNDER if stacked else _LOWERED)
-    return (*base, *_over(stacked, below))
+    return (*delta, *base, *_over(stacked, below))
 
 
 def _over(above: Runs, below: Runs) -> Runs:
@@ -280,7 +281,7 @@ def _product(expr: Product) -> Runs:
         is_last_sum = position == len(factors) - 1 and _is(factor, BigOperatorNotation)
         letters = _inner(factor, _PRODUCT if position == 0 or is_last_sum else _POWER)
         if position and (letters[0].text[:1].isdigit() or not isinstance(factors[position - 1], Number)):
-            runs.append(Run("·"))
+            runs.append(Run("×" if expr.cross else "·"))
         runs += letters
     return tuple(runs)
 

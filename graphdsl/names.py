@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from graphdsl.numbers import Shape
@@ -20,14 +20,36 @@ ACCENTS = ("hat", "bar", "tilde", "dot")
 
 
 @dataclass(frozen=True, slots=True)
+class Own:
+    """How the user's own map of symbols has a name set: as LaTeX, as Typst; what it leaves out is set from the ink.
+
+    `sub` is the subscript of the ink that this stands for already; what follows it is an index.
+    """
+
+    latex: str = ""
+    typst: str = ""
+    sub: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Ink:
-    """How a name looks: a base (a letter or a word), a subscript, a superscript, an accent, primes."""
+    """How a name looks: a base (a letter or a word), a subscript, a superscript, an accent, primes.
+
+    `change`: a Δ stands before it. `own`: how the user has it set, who is trusted with that.
+    """
 
     base: str
     sub: str = ""
     sup: str = ""
     accent: str = ""
     primes: int = 0
+    change: bool = False
+    own: Own | None = None
+
+    @property
+    def index(self) -> str:
+        """What stands below a name that is set in the user's own way: the subscript without what that says already."""
+        return self.sub.removeprefix(self.own.sub).lstrip(",") if self.own is not None else self.sub
 
 
 @lru_cache(maxsize=4096)
@@ -65,7 +87,7 @@ def indexed(ink: Ink, index: Shape) -> Ink:
     """The look of a tensor's entry: its index joins the subscript, with commas where an index has two digits."""
     digits = ("," if max(index, default=0) > 9 else "").join(str(i) for i in index)
     sub = f"{ink.sub},{digits}" if ink.sub else digits
-    return Ink(ink.base, sub, ink.sup, ink.accent, ink.primes)
+    return replace(ink, sub=sub)
 
 
 def entry_key(key: str, index: Shape) -> str:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal, get_args
 
+from graphdsl.notation import DEFAULT, Notation
+
 Style = Literal["chain", "delta", "matrix"]
 """How a page writes its steps: entry by entry with the chain rule, with a δ of each unit, or tensor by tensor."""
 
@@ -115,7 +117,13 @@ KEYS: Mapping[str, Key] = {
         says="Whether the gradient of each shared parameter is also written as the sum of what comes through each use.",
         default="once, where the uses are time steps",
     ),
-    **dict.fromkeys(("gates", "language", "notation", "view"), Key()),
+    "notation": Key(
+        says="The letters and signs of a textbook, or of a file of your own beside the spec.",
+        form="mazur",
+        default="`default`",
+        quoted=True,
+    ),
+    **dict.fromkeys(("gates", "language", "view"), Key()),
 }
 """Every key of `report`. Each that says what it does is an option of the command line too."""
 
@@ -190,6 +198,7 @@ class Report:
     paper: Paper = "solution"
     sections: tuple[str, ...] = ()
     footer: str = ""
+    notation: Notation = DEFAULT
 
     def style_of(self, part: Part) -> Style:
         """How a part of a round is written."""

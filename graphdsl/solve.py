@@ -36,12 +36,14 @@ def solve(
     set: Mapping[str, object] | None = None,
     steps: int | None = None,
     limits: Mapping[str, int] | None = None,
+    symbols: str | os.PathLike[str] | None = None,
 ) -> Solution:
     """The worked solution of a spec: a path, or, where it has several lines, the text itself. Mistakes raise SpecError.
 
     `report` says what the page is to be, whatever the spec says, by the keys of its block: `{"style": "matrix"}`. `set`
     gives other values to quantities and settings, `{"eta": 0.1, "x": "[1, 2]"}`; `steps` is the number of updates;
-    `limits` raises what `graphdsl.limits` lists, `{"entries": 1_000_000}`.
+    `limits` raises what `graphdsl.limits` lists, `{"entries": 1_000_000}`. `symbols` is a TOML file of your own that says
+    how names are set; it is trusted, for it may hold LaTeX and Typst.
     """
     from graphdsl.overrides import Override, asked
 
@@ -50,7 +52,7 @@ def solve(
     overrides += [] if steps is None else [Override(f"steps={steps}", "steps")]
     source = read(spec)
     limited = replace(source, limits=raised(limits, source.limits)) if limits else source
-    return solved(limited, overrides)
+    return solved(limited, overrides, symbols)
 
 
 def booklet(
@@ -98,7 +100,9 @@ def read(spec: str | os.PathLike[str]) -> Source:
     return parse.read(spec)
 
 
-def solved(source: Source, overrides: Iterable[Override] = ()) -> Solution:
+def solved(
+    source: Source, overrides: Iterable[Override] = (), symbols: str | os.PathLike[str] | None = None
+) -> Solution:
     """From the text to numbers that have been checked; the page is made when it is asked for."""
     from graphdsl.check import check
     from graphdsl.graph import build, shared_parameters
@@ -109,7 +113,7 @@ def solved(source: Source, overrides: Iterable[Override] = ()) -> Solution:
     from graphdsl.uses import load
 
     spec = overridden(load(parse(source)), overrides)
-    model = check(spec)
+    model = check(spec) if symbols is None else _in_own_symbols(check(spec), Path(symbols))
     graph = build(model)
     trace = run(graph, arithmetic(model))
     return Solution(
@@ -121,6 +125,13 @@ def solved(source: Source, overrides: Iterable[Override] = ()) -> Solution:
         announcements=tuple(dict.fromkeys((*spec.announcements, *model.announcements, *shared_parameters(graph)))),
         report=model.report,
     )
+
+
+def _in_own_symbols(model: Model, path: Path) -> Model:
+    """The model with the symbols of a file of the user's own."""
+    from graphdsl.inks import own_symbols
+
+    return own_symbols(model, path)
 
 
 def arithmetic(model: Model) -> Decimal50:
@@ -154,20 +165,23 @@ class Solution:
         """The page: what is said in which order, with every digit and every sign chosen."""
         from graphdsl.explain import explain
         from graphdsl.figures import figures
+        from graphdsl.noted import noted
         from graphdsl.phrases import load
         from graphdsl.pieces import only
 
         told = explain(self.trace, self.check, self.verdicts, load(), self.diagram, self.report)
-        page = figures(told, self.model.display)
+        page = noted(figures(told, self.model.display), self.model)
         return only(page, *self.report.sections) if self.report.sections else page
 
     def explained(self, name: str, step: int | None = None, style: Style | None = None) -> Document:
         """One value, derivative or update in full: `dE/dw13`, `H1`, `w13.after`, `updates`; a whole tensor in matrices."""
         from graphdsl.figures import figures
+        from graphdsl.noted import noted
         from graphdsl.phrases import load
         from graphdsl.pieces import explained
 
-        return figures(explained(self.trace, load(), name, step, style), self.model.display)
+        told = figures(explained(self.trace, load(), name, step, style), self.model.display)
+        return noted(told, self.model)
 
     def text(self) -> str:
         """The page as plain text, 80 columns wide."""
@@ -208,9 +222,10 @@ class Solution:
     ) -> Diagram:
         """A drawing of a round: values, gradients, updated weights, or the path of one parameter."""
         from graphdsl.figures import drawing
+        from graphdsl.noted import noted_drawing
         from graphdsl.views import view
 
-        return drawing(view(self.trace, kind, step, show, elementary), self.model.display)
+        return noted_drawing(drawing(view(self.trace, kind, step, show, elementary), self.model.display), self.model)
 
     def drawing(
         self,

@@ -9,7 +9,20 @@ from decimal import Decimal, localcontext
 
 from graphdsl.derive.evaluate import evaluate
 from graphdsl.document import Block, Derivation, Document, Figure, Inlines, Math, Note, Paragraph, Section, Table
-from graphdsl.expr import Array, Expr, Number, Partial, Relation, Symbol, children, has_names, rewrite, substitute, walk
+from graphdsl.expr import (
+    Array,
+    Expr,
+    Number,
+    Partial,
+    Relation,
+    Symbol,
+    children,
+    has_names,
+    rewrite,
+    substitute,
+    subtract,
+    walk,
+)
 from graphdsl.graph import Graph, entry_symbols
 from graphdsl.model import Training
 from graphdsl.numbers import Decimal50, Num, Tensor, scalar, size
@@ -223,6 +236,9 @@ class _Point:
         if key.startswith("%sample"):
             return _numeral(self._sample(int(key.removeprefix("%sample")))[self._loss])
         name, dot, rest = key.partition(".")
+        if key.endswith(".change"):
+            of = key.removesuffix(".change")
+            return subtract(self._assigned("theta", of), self._parameter(of))
         if key.endswith(".after"):
             of = key.removesuffix(".after")
             return (

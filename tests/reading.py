@@ -49,7 +49,7 @@ _TOKEN = re.compile(
     rf"""(?P<number>\d+(?:\.\d+)?)
     |(?P<filter>conv(?:transpose|filters)?[12]d)
     |(?P<half>[½⅓⅔¼¾⅕⅛])
-    |(?P<name>∂?[^\W\d_{_SUB}{_SUPER}]+(?:\d+(?=[(′]))?[\u0300-\u036f]?(?:[{_SUB}]|′|⁽\w*⁾|⁽[{_SUPER}]+⁾|\^\(\([^()]*\)\)|_\{{[^}}]*\}}|_\w+|[\u0300-\u036f])*(?:\|direct)?)
+    |(?P<name>∂?[^\W\d_{_SUB}{_SUPER}]+(?:\d+(?=[(′]))?[\u0300-\u036f]?(?:[{_SUB}]|′|⁽\w*⁾|⁽[{_SUPER}]+⁾|\^\(\([^()]*\)[^()]*\)|\^\([^\W\d_]+\)|\^\[\w+\]|\^[^\W\d_]{{2,}}|_\{{[^}}]*\}}|_\w+|[\u0300-\u036f])*(?:\|direct)?)
     |(?P<raised>[{_SUPER}]+)
     |(?P<part>[{_SUB}]+|_\{{[^}}]*\}}|_\w+)
     |(?P<sign>[+−·/^(){{}}|√∗,;\[\]⊙…⋯⋮{SIGNS}])
@@ -98,6 +98,7 @@ FUNCTIONS: dict[str, Callable[..., Value]] = {
     "tanh": lambda x: Exact(0) if x == 0 else mpmath.tanh(real(x)),
     "exp": exp,
     "ln": lambda x: Exact(0) if x == 1 else mpmath.log(real(x)),
+    "log": lambda x: Exact(0) if x == 1 else mpmath.log(real(x)),
     "sin": lambda x: Exact(0) if x == 0 else mpmath.sin(real(x)),
     "cos": lambda x: Exact(1) if x == 0 else mpmath.cos(real(x)),
     "sgn": lambda x: Exact((real(x) > 0) - (real(x) < 0)),
@@ -276,7 +277,7 @@ class Reader:
     def product(self) -> Value:
         value = self.factor()
         while True:
-            if self.take("·"):
+            if self.take("·") or self.take("×"):
                 value = self.multiplied(value, -self.factor() if self.take("−") else self.factor())
             elif self.take("⊙"):
                 other = self.factor()
@@ -669,10 +670,10 @@ def logical_lines(text: str) -> Iterator[str]:
         continues = (
             bool(current)
             and bool(stripped)
-            and (stripped[0] in SIGNS or (0 < sign_at <= indent) or (stripped[0] in "+−·" and stripped[1:2] == " "))
+            and (stripped[0] in SIGNS or (0 < sign_at <= indent) or (stripped[0] in "+−·×" and stripped[1:2] == " "))
         )
         if continues:
-            open_ = current.count("(") > current.count(")") or current[-1] in "+−·/,(∑⊙" + SIGNS
+            open_ = current.count("(") > current.count(")") or current[-1] in "+−·×/,(∑⊙" + SIGNS
             factor = current[-1] == "]" and ("[" in stripped or stripped.count("(") > stripped.count(")"))
             factor = factor or re.match(r"\(\(|\(\S*\[|\([^A-Za-z)]*$", stripped) is not None
             apart = stripped[0] in SIGNS or (

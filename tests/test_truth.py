@@ -11,6 +11,7 @@ import tex_reading
 from reading import count, false_lines
 
 import graphdsl
+from graphdsl import notation
 from graphdsl.report import KEYS
 from graphdsl.solve import Solution
 
@@ -20,7 +21,7 @@ GALLERY = sorted(ROOT.rglob("*.spec"))
 ASKED = ("style", "detail", "language", "notation")
 """The keys of `report` that change every line of a page."""
 
-CHOICES = {key: KEYS[key].words for key in ASKED if KEYS[key].words}
+CHOICES = {key: KEYS[key].words for key in ASKED if KEYS[key].words} | {"notation": notation.names()}
 CARRIED = ("full", "displayed")
 
 PAGES_OF_A_SPEC = 3
@@ -38,7 +39,9 @@ def solved(spec: Path, carried: str, report: dict[str, str]) -> Solution:
     """The spec so solved; where rounding as by hand leaves a value none (ln of a probability that becomes 0), in full."""
     try:
         return graphdsl.solve(spec, report=report, set={"carry": carried})
-    except graphdsl.SpecError:
+    except graphdsl.SpecError as mistake:
+        if "would look the same" in str(mistake):  # in the letters of that notation
+            return solved(spec, carried, {**report, "notation": "default"})
         assert carried == "displayed"
         return graphdsl.solve(spec, report=report, set={"carry": "full"})
 

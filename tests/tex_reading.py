@@ -23,8 +23,8 @@ _PUT_ON = frozenset(
 )  # fmt: skip
 """Styles and accents, which leave a name what it is."""
 
-_SPACED = set("=≈<≤>≥≠·+⊙→")
-_OPENS = set("=≈<≤>≥≠·+−(,;[⟦{|⊙")
+_SPACED = set("=≈<≤>≥≠·×+⊙→")
+_OPENS = set("=≈<≤>≥≠·×+−(,;[⟦{|⊙")
 _NOTHING = (r"\displaystyle", r"\footnotesize", r"\left", r"\right", r"\,", r"\;", r"\quad", r"\qquad", r"\!")
 _RAISED = str.maketrans("0123456789-−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁻")
 
@@ -119,6 +119,8 @@ class _Math:
             return exponent.translate(_RAISED)
         if match := re.fullmatch(r"\((\d+)\)", exponent):
             return f"⁽{match[1]}⁾"
+        if re.fullmatch(r"\[\w+\]", exponent):
+            return f"^{exponent}"
         if exponent.strip() == "ᵀ":
             return "ᵀ"
         return "⁺" if exponent.strip() == "+" else f"^({exponent})"

@@ -25,6 +25,7 @@ from graphdsl.derive.element import entry_symbols
 from graphdsl.derive.shape import spoken
 from graphdsl.diagnostics import Label, Reporter, Span
 from graphdsl.expr import Element, Symbol, symbols
+from graphdsl.inks import lettered
 from graphdsl.model import LayerOutline, Model, Node, Quantity, Training
 from graphdsl.names import canonical
 from graphdsl.numbers import size
@@ -47,6 +48,7 @@ from graphdsl.syntax import (
     Options,
     Penalty,
     Rule,
+    Setting,
     Spec,
     Statement,
     Symbols,
@@ -113,7 +115,7 @@ def check(spec: Spec) -> Model:
     reporter.stop_if_errors()
     _announce_unused(data, nodes, scope)
     nodes = told_from_e(nodes, (q.symbol for q in data))
-    return Model(
+    model = Model(
         source=spec.source,
         title=title,
         credit=credit,
@@ -145,6 +147,32 @@ def check(spec: Spec) -> Model:
         announcements=tuple(reporter.warnings),
         report=asked_for,
     )
+    return model if asked_for.notation.is_default else _in_notation(model, spec, shown["notation"], reporter)
+
+
+def _in_notation(model: Model, spec: Spec, setting: Setting, reporter: Reporter) -> Model:
+    """The model in the letters that its page asks for; two names that they would make alike are a mistake."""
+    roles = {node.symbol.key: node.role for node in model.nodes}
+    nameless = any(statement.name is None for statement in spec.of(Loss))
+    nameless = nameless and model.loss is not None and roles.get(model.loss.key) == "loss"
+    notation = model.report.notation
+    made, alike = lettered(model, notation, nameless)
+    for one, other in alike[:MOST_ALIKE]:
+        reporter.error(
+            f"in the notation `{notation.name}`, {_quoted(one)} and {_quoted(other)} would look the same on the page",
+            setting.value.span or setting.span,
+            hint="rename one of them in the spec, or write another letter in a notation of your own, a TOML file",
+        )
+    reporter.stop_if_errors()
+    return made
+
+
+MOST_ALIKE = 3
+"""So many pairs are named: a superscript too few makes many alike."""
+
+
+def _quoted(name: str) -> str:
+    return name if name.startswith("the ") else f"`{name}`"
 
 
 def _sizes_known(spec: Spec) -> list[Statement]:

@@ -14,6 +14,7 @@ from graphdsl.check.settings import derivative, keys_of, word
 from graphdsl.diagnostics import did_you_mean
 from graphdsl.expr import Array, Element, Expr, Relation, Symbol
 from graphdsl.model import Node, Training
+from graphdsl.notation import DEFAULT, Notation, NotationMistake, found
 from graphdsl.report import PARTS, SECTIONS, Detail, PageSize, Paper, Report, Style
 from graphdsl.syntax import Quoted, Setting
 
@@ -52,7 +53,20 @@ def asked(
         paper=_one_of(PAPERS, word(said, "as")) or "solution",
         sections=_sections(said.get("sections"), scope),
         footer=word(said, "footer"),
+        notation=_notation(said, scope),
     )
+
+
+def _notation(said: Mapping[str, Setting], scope: Scope) -> Notation:
+    """The notation that is asked for; the default one where it is none, which is reported."""
+    if "notation" not in said or not isinstance(said["notation"].value, Quoted | Symbol):
+        return DEFAULT
+    try:
+        return found(word(said, "notation"), scope.reporter.source.folder)
+    except NotationMistake as mistake:
+        setting = said["notation"]
+        scope.reporter.error(mistake.message, setting.value.span or setting.span, hint=mistake.hint)
+        return DEFAULT
 
 
 STYLES: tuple[Style, ...] = get_args(Style)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from graphdsl.document import Item, Math, Note
 from graphdsl.expr import Call, Partial, Symbol, equals, symbols, walk
 from graphdsl.graph import Graph, entry_symbols
-from graphdsl.names import Ink
+from graphdsl.names import Ink, ink_of
 from graphdsl.phrases import Phrases
 
 DELTA = "δ"
@@ -70,17 +70,18 @@ def _argument_of(graph: Graph, key: str) -> bool:
 
 def _inks(graph: Graph, found: Mapping[str, Symbol], taken: set[Ink]) -> dict[str, Ink]:
     """δ with the index of each, or with its whole name where that is not enough to tell two apart."""
+    letter = ink_of(graph.model.report.notation.pre_activation).base
     short = {
-        key: Ink(DELTA, s.ink.sub if is_activated(graph, key) and _has_index(s) else _whole(s.ink), s.ink.sup)
+        key: Ink(DELTA, s.ink.sub if is_activated(graph, key) and _has_index(s, letter) else _whole(s.ink), s.ink.sup)
         for key, s in found.items()
     }
     clash = [ink for ink in short.values() if list(short.values()).count(ink) > 1 or ink in taken]
     return {key: Ink(DELTA, _whole(found[key].ink)) if ink in clash else ink for key, ink in short.items()}
 
 
-def _has_index(symbol: Symbol) -> bool:
-    """Whether a name is one letter with an index, as z₃ is, so that the index tells the unit."""
-    return len(symbol.ink.base) == 1 and bool(symbol.ink.sub)
+def _has_index(symbol: Symbol, letter: str) -> bool:
+    """Whether a name is one letter, or that of all pre-activations, with an index, as z₃ is: the index tells the unit."""
+    return (len(symbol.ink.base) == 1 or symbol.ink.base == letter) and bool(symbol.ink.sub)
 
 
 def _whole(ink: Ink) -> str:

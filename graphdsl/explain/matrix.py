@@ -10,11 +10,13 @@ from graphdsl.adjoint import finished, gradients, tidied, with_sums
 from graphdsl.derive.evaluate import evaluate
 from graphdsl.derive.shape import shape_of
 from graphdsl.document import Block, Derivation, Inlines, Item, Line, Math, Note, Paragraph
+from graphdsl.explain.changes import change_lines
 from graphdsl.explain.glossary import functions, of_products, why
 from graphdsl.explain.lines import Saying, after_symbol, chain, in_numbers
 from graphdsl.explain.measure import GROUPED, Measure
 from graphdsl.explain.order import asked
 from graphdsl.explain.tensors import Arrays, shown
+from graphdsl.explain.updating import by_change
 from graphdsl.explain.worked import Pass, numeral
 from graphdsl.expr import (
     ONE,
@@ -398,9 +400,18 @@ class MatrixPasses:
     def update(self, round_: Round, training: Training) -> tuple[Block, ...]:
         """Every trained tensor after its update."""
         trained = [q.symbol for q in self.lines.at.graph.model.quantities if q.trained]
-        shown = trained[:MOST_LINES]
-        made = [self.lines.update(symbol, round_, training, self.saying(f"{symbol.key}.after")) for symbol in shown]
+        made = [line for symbol in trained[:MOST_LINES] for line in self._updated(symbol, round_, training)]
         return self._derived(made, len(trained))
+
+    def _updated(self, symbol: Symbol, round_: Round, training: Training) -> Iterator[Line]:
+        """A tensor's update, at once or by what is added to it."""
+        at, loss = self.lines.at, self.lines.at.graph.model.loss
+        saying = self.saying(f"{symbol.key}.after")
+        if loss is not None and by_change(at):
+            shape = self.lines.shape(symbol.shape)
+            yield from change_lines(symbol, loss, self.lines.arrays, round_, training, saying, shape)
+        else:
+            yield self.lines.update(symbol, round_, training, saying)
 
     def _derived(self, lines: Sequence[Line], total: int) -> tuple[Block, ...]:
         blocks: tuple[Block, ...] = (Derivation(tuple(lines)),) if lines else ()

@@ -22,7 +22,7 @@ from graphdsl.document import (
     Table,
     Text,
 )
-from graphdsl.explain.front import given, needed
+from graphdsl.explain.front import ARGUMENT, given, needed
 from graphdsl.explain.glossary import functions
 from graphdsl.explain.letters import in_letters
 from graphdsl.explain.lines import after_symbol
@@ -156,7 +156,7 @@ def _layers(model: Model, phrases: Phrases) -> Iterator[Item]:
         call = calls.get(layer.activation)
         if call is not None and len(call.arguments) == 1:
             units = [(Math(unit),) for unit in layer.units.parts or (layer.units,)]
-            own = Math(Call(call.operation, (Symbol("z"),), call.attributes))
+            own = Math(Call(call.operation, (ARGUMENT,), call.attributes))
             yield Item(phrases.say("sheet_layer"), phrases.say("sheet_units", units=phrases.listed([*units]), own=own))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from graphdsl.document import Block, Derivation, Inlines, Line, Math, Table, Text
 from graphdsl.explain.calculator import steps
@@ -111,7 +111,7 @@ class _Entry:
         if directed(self.training, self.round):
             yield from self._direction()
         for assignment in self.training.optimizer.assignments:
-            yield self._theta(assignment) if assignment.name == "theta" else self._state(assignment)
+            yield from self._theta(assignment) if assignment.name == "theta" else [self._state(assignment)]
 
     def _direction(self) -> Iterator[Line]:
         """g = 4 · ∂Ē/∂w + λ · w; nothing where it is the learning rule's own number."""
@@ -131,17 +131,28 @@ class _Entry:
         symbol = self._own(new(name, remembered), f"{name}.after")
         return self._line(symbol, self._in_symbols(assignment.value), result, f"{name}.{self.key}")
 
-    def _theta(self, assignment: Assignment) -> Line:
-        """The parameter; where the rule says θ − …, the step stands by itself once."""
+    def _theta(self, assignment: Assignment) -> Iterator[Line]:
+        """The parameter; where the rule says θ − …, the step stands by itself once, or as Δw in a line of its own."""
         after = numeral(self.update.after, self.key)
         step = self.training.optimizer.step
+        if step is not None and by_change(self.at):
+            yield from self._change(step, after)
+            return
         formula, taken = self._in_symbols(assignment.value), None
         if climbs(self.training, self.round) and step is not None:
             formula = add(self._name, self._in_symbols(step))
-            taken = add(self.at.value(self.key), numeral(_turned(self.update.step), PRODUCT))
+            taken = add(self.at.value(self.key), numeral(turned(self.update.step), PRODUCT))
         elif step is not None and not isinstance(step, Symbol):
             taken = subtract(self.at.value(self.key), numeral(self.update.step, PRODUCT))
-        return self._line(after_symbol(self._name), formula, after, f"{self.key}.after", taken)
+        yield self._line(after_symbol(self._name), formula, after, f"{self.key}.after", taken)
+
+    def _change(self, step: Expr, after: Number) -> Iterator[Line]:
+        """Δw = −η · ∂E/∂w, and w⁺ = w + Δw."""
+        change = change_symbol(self._name)
+        taken = self._in_symbols(step)
+        formula = taken if climbs(self.training, self.round) else negate(taken)
+        yield self._line(change, formula, numeral(turned(self.update.step), PRODUCT), change.key)
+        yield self._line(after_symbol(self._name), add(self._name, change), after, f"{self.key}.after")
 
     def _line(self, name: Symbol, formula: Expr, result: Number, anchor: str, taken: Expr | None = None) -> Line:
         done = worked(formula, self.at, self._known())
@@ -190,10 +201,22 @@ class _Entry:
         for name, value in update.state.items():
             found[f"{name}.{self.key}.after"] = numeral(value, f"{name}.{self.key}")
         found[f"{self.key}.after"] = numeral(update.after, self.key)
+        found[change_symbol(self._name).key] = numeral(turned(update.step), PRODUCT)
         return found
 
 
-def _turned(value: Num) -> Num:
+def by_change(at: Pass) -> bool:
+    """Whether the page finds a new value by Δw."""
+    return at.graph.model.report.notation.step == "change"
+
+
+def change_symbol(symbol: Symbol) -> Symbol:
+    """Δw: what an update adds to a parameter."""
+    return Symbol(f"{symbol.key}.change", symbol.shape, replace(symbol.ink, change=True))
+
+
+def turned(value: Num) -> Num:
+    """With the other sign."""
     return Num(value.value.copy_negate() if value.value else value.value, value.exact)
 
 
@@ -230,7 +253,9 @@ class _Table:
         yield from ((Math(new(name, name in memory)),) for name in self._states)
         step = self.training.optimizer.step
         if not self._states and step is not None:
-            yield (Math(step if own else substitute(step, {GRADIENT.key: gradient})),)
+            change = change_symbol(theta)
+            named = change if by_change(self.at) else step if own else substitute(step, {GRADIENT.key: gradient})
+            yield (Math(named),)
 
     def _cells(self, key: str) -> Iterator[Expr]:
         update, loss = self.round.updates[key], self.at.graph.model.loss
@@ -241,8 +266,8 @@ class _Table:
             yield numeral(update.direction, f"g.{key}")
         yield from (numeral(update.state[name], f"{name}.{key}") for name in self._states)
         if not self._states and self.training.optimizer.step is not None:
-            climbing = climbs(self.training, self.round)
-            yield numeral(_turned(update.step) if climbing else update.step, PRODUCT)
+            climbing = climbs(self.training, self.round) or by_change(self.at)
+            yield numeral(turned(update.step) if climbing else update.step, PRODUCT)
         yield numeral(update.after, key)
 
 

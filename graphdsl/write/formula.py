@@ -55,6 +55,7 @@ ATOM = 50
 
 MINUS = "−"
 DOT = "·"
+CROSS = "×"
 PARTIAL = "∂"
 DIRECT = "direct"
 
@@ -80,7 +81,7 @@ def signed(expr: Expr) -> Signed:
             return Signed(True, replace(expr, value=expr.value.copy_negate()))
         case Product((Number() as first, *rest)) if first.value < 0:
             factors = (*_unsigned(first), *rest)
-            return Signed(True, factors[0] if len(factors) == 1 else Product(factors))
+            return Signed(True, factors[0] if len(factors) == 1 else Product(factors, cross=expr.cross))
         case Quotient():
             negative, numerator = signed(expr.numerator)
             return Signed(negative, Quotient(numerator, expr.denominator) if negative else expr)
@@ -99,7 +100,7 @@ _SHORT = re.compile(r"(\d+|\w)?(,(\d+|\w))*")
 
 def is_short(ink: Ink) -> bool:
     """Whether a name can stand beside another without a dot: one letter, with numbers or letters on it."""
-    return len(ink.base) == 1 and all(_SHORT.fullmatch(part) for part in (ink.sub, ink.sup.strip("()")))
+    return len(ink.base) == 1 and all(_SHORT.fullmatch(part) for part in (ink.sub, ink.sup.strip("()[]")))
 
 
 class Printer(ABC):
@@ -107,6 +108,7 @@ class Printer(ABC):
 
     minus = MINUS
     dot = f" {DOT} "
+    cross = f" {CROSS} "
     beside = ""
     comma = ", "
     semicolon = "; "
@@ -177,7 +179,7 @@ class Printer(ABC):
                 yield from self.terms(expr)
             case Product((*before, Call() as last)) if isinstance(last.operation.notation, InfixNotation):
                 first, *rest = self.links(last)
-                yield self.dot.join([*(self.within(f, PRODUCT) for f in before), first])
+                yield self.times(expr).join([*(self.within(f, PRODUCT) for f in before), first])
                 yield from rest
             case Call() if isinstance(expr.operation.notation, InfixNotation):
                 yield from self._links_of_infix(expr, expr.operation.notation)
@@ -200,7 +202,11 @@ class Printer(ABC):
             lead = self.within(first, SLASHED if _is_numeral(first) else POWER)
             return Piece(self.beside.join([lead, *(self.within(f, POWER) for f in rest)]), JUXTAPOSED)
         strength = BIG if _is_big(product.factors[-1]) else PRODUCT
-        return Piece(self.dot.join(self.dotted(product.factors)), strength)
+        return Piece(self.times(product).join(self.dotted(product.factors)), strength)
+
+    def times(self, product: Expr) -> str:
+        """The sign between the factors."""
+        return self.cross if isinstance(product, Product) and product.cross else self.dot
 
     def dotted(self, factors: tuple[Expr, ...]) -> list[str]:
         """Factors as they stand between dots: a sign of a sum needs no brackets in the last of them."""

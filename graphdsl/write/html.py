@@ -182,7 +182,11 @@ def _pieces(expr: Expr, printer: MathMLPrinter, columns: int) -> Iterator[tuple[
         for k, factor in enumerate(parts):
             least = PRODUCT if len(parts) > 1 else BIG
             spoken, printed = text.PRINTER.within(factor, least), printer.within(factor, least)
-            yield (f"· {spoken}", printer.dot + printed) if k else (f"{sign} {spoken}".strip(), mark + printed)
+            yield (
+                (text.PRINTER.times(term).lstrip() + spoken, printer.times(term) + printed)
+                if k
+                else (f"{sign} {spoken}".strip(), mark + printed)
+            )
 
 
 def _factors(term: Expr, printer: MathMLPrinter) -> tuple[Expr, ...]:

@@ -474,10 +474,11 @@ def _factors(term: Expr, printer: TexPrinter, printed: str) -> Iterator[str]:
     _, magnitude = signed(term)
     assert isinstance(magnitude, Product)
     later = printer.dotted(magnitude.factors)[1:]
-    tail = "".join(printer.dot + factor for factor in later)
+    times = printer.times(magnitude)
+    tail = "".join(times + factor for factor in later)
     assert printed.endswith(tail), "nothing is printed twice"
     yield printed.removesuffix(tail)
-    yield from (printer.dot.strip() + " " + factor for factor in later)
+    yield from (times.strip() + " " + factor for factor in later)
 
 
 def _row_end(row: View, after: View | None) -> Source:

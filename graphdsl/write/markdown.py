@@ -89,10 +89,11 @@ class _Portable(TexPrinter):
     """TeX mathematics that MathJax, KaTeX and LaTeX read alike."""
 
     def name(self, ink: Ink, index: tuple[str, ...] = ()) -> str:
-        if all(re.fullmatch("[A-Za-z0-9(),+]*", part) or part in SIGNS for part in (ink.base, ink.sub, ink.sup)):
+        if all(re.fullmatch("[][A-Za-z0-9(),+*]*", part) or part in SIGNS for part in (ink.base, ink.sub, ink.sup)):
             return super().name(ink, index)
         base = f"\\{ink.accent}{{{word(ink.base)}}}" if ink.accent else word(ink.base)
-        below = ",".join(filter(None, (*map(word, ink.sub.split(",")), *index)))
+        base, sub = self.own(ink, base)
+        below = ",".join(filter(None, (*map(word, sub.split(",")), *index)))
         return base + _attached("_", below) + "'" * ink.primes + _attached("^", word(ink.sup))
 
     def marked(self, partial: str) -> str:

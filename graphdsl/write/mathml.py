@@ -39,6 +39,7 @@ class MathMLPrinter(Printer):
 
     minus = '<mo form="prefix">−</mo>'
     dot = "<mo>·</mo>"
+    cross = "<mo>×</mo>"
     beside = f"<mo>{INVISIBLE_TIMES}</mo>"
     comma = "<mo>,</mo>"
     semicolon = "<mo>;</mo>"
@@ -185,7 +186,7 @@ _SIGNS = {"Σ": "∑", "·": "·", "-": "−", "*": "·"}
 _MARKS = {"T": "⊤", "ᵀ": "⊤", "*": "∗"}
 _CLOSE_COMMA = '<mo lspace="0" rspace="0">,</mo>'
 _ONE_SIGN = re.compile(r"<m[in]>.</m[in]>")
-_TALL = re.compile("<(mfrac|mtable|munderover|mover)")
+_TALL = re.compile("<(mfrac|mtable|munderover)")
 
 
 def row(inside: str) -> str:
@@ -205,7 +206,7 @@ def _word(name: str, style: str = "") -> str:
 
 def _runs(marks: str) -> str:
     """A subscript or superscript: digits, letters, words and signs."""
-    return "".join(map(_run, re.findall(r"\(\d+\)|\d+|[^\W\d_]+|,|[^\w,]+|_", visible(marks))))
+    return "".join(map(_run, re.findall(r"\(\d+\)|\[\d+\]|\d+|[^\W\d_]+|,|[^\w,]+|_", visible(marks))))
 
 
 def _run(run: str) -> str:
@@ -222,6 +223,7 @@ def _inked(ink: Ink) -> tuple[str, str, str]:
     base = _word(ink.base, ' class="word"')
     if ink.accent:
         base = f'<mover accent="true">{base}<mo stretchy="false">{_ACCENTS[ink.accent]}</mo></mover>'
+    base = row(f"<mi>Δ</mi>{base}") if ink.change else base
     return base, _runs(ink.sub), _primes(ink.primes) + _runs(ink.sup)
 
 

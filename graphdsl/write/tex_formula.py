@@ -40,6 +40,7 @@ class TexPrinter(Printer):
 
     minus = "-"
     dot = r" \cdot "
+    cross = r" \times "
     beside = " "
 
     def brackets(self, text: str) -> str:
@@ -61,9 +62,17 @@ class TexPrinter(Printer):
         base = _word(ink.base, "it")
         if ink.accent:
             base = f"\\{_ACCENTS[ink.accent][len(ink.base) > 1]}{{{base}}}"
+        base, sub = self.own(ink, base)
         between = "" if all(len(part) == 1 for part in index) else ","
-        below = ",".join(filter(None, (_runs(ink.sub), between.join(index))))
+        below = ",".join(filter(None, (_runs(sub), between.join(index))))
         return base + _attached("_", below) + "'" * ink.primes + _attached("^", _runs(ink.sup))
+
+    def own(self, ink: Ink, base: str) -> tuple[str, str]:
+        """The base of a name and what stands below it; what the user's own map says is taken as it is."""
+        change = r"\Delta " if ink.change else ""
+        if ink.own is not None and ink.own.latex:
+            return f"{change}{{{ink.own.latex}}}", ink.index
+        return change + base, ink.sub
 
     def entry(self, of: str, index: tuple[str, ...]) -> str:
         return f"{{{of}}}{_attached('_', ', '.join(index))}"
@@ -212,8 +221,8 @@ def _word(name: str, style: str) -> str:
 
 def _runs(marks: str) -> str:
     """A subscript or superscript: digits upright, single letters slanted, words upright."""
-    runs = re.findall(r"\(\d+\)|[0-9]+|[^\W\d_]+|,|[^\W]|[^\w,]+", text.visible(marks))
-    found = [r if re.fullmatch(r"\([0-9]+\)|[0-9]+|,", r) else _word(r, "rm") for r in runs]
+    runs = re.findall(r"\(\d+\)|\[\d+\]|[0-9]+|[^\W\d_]+|,|\*|[^\W]|[^\w,*]+", text.visible(marks))
+    found = [r if re.fullmatch(r"\([0-9]+\)|\[[0-9]+\]|[0-9]+|,|\*", r) else _word(r, "rm") for r in runs]
     return "".join(f"{r} " if re.search(r"\\[A-Za-z]+$", r) and i + 1 < len(found) else r for i, r in enumerate(found))
 
 

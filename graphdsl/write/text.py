@@ -31,7 +31,7 @@ from graphdsl.expr import Expr, IndexedSum, Number, Sum
 from graphdsl.names import Ink
 from graphdsl.numbers import Written, written
 from graphdsl.plot import Plot
-from graphdsl.write.formula import ATOM, DIRECT, DOT, PRODUCT, SLASHED, Piece, Printer
+from graphdsl.write.formula import ATOM, CROSS, DIRECT, DOT, PRODUCT, SLASHED, Piece, Printer
 from graphdsl.write.layout import fill, folded
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ GAP = 3
 
 _SUBSCRIPT = dict(zip("0123456789aehijklmnoprstuvx+−()=", "₀₁₂₃₄₅₆₇₈₉ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ₊₋₍₎₌", strict=True))
 _SUPERSCRIPT = dict(zip("0123456789inT+−()", "⁰¹²³⁴⁵⁶⁷⁸⁹ⁱⁿᵀ⁺⁻⁽⁾", strict=True))
-_SUPERSCRIPT |= {mark: mark for mark in "ᵀ′"}
+_SUPERSCRIPT |= {mark: mark for mark in "ᵀ′"} | {"⊤": "ᵀ"}
 _ACCENT = {"": "", "hat": "\u0302", "bar": "\u0304", "tilde": "\u0303", "dot": "\u0307"}
 
 
@@ -62,6 +62,7 @@ class TextPrinter(Printer):
 
     def name(self, ink: Ink, index: tuple[str, ...] = ()) -> str:
         base = unicodedata.normalize("NFC", visible(ink.base) + _ACCENT[ink.accent])
+        base = f"Δ{base}" if ink.change else base
         subscripts = (*filter(None, visible(ink.sub).split(",")), *index)
         return base + _lowered(subscripts) + "′" * ink.primes + _raised(visible(ink.sup))
 
@@ -134,7 +135,9 @@ def _translated(text: str, table: dict[str, str]) -> str:
 
 def _raised(text: str) -> str:
     """A superscript: Unicode's where it has every character, else after ^."""
-    return _translated(text, _SUPERSCRIPT) if all(c in _SUPERSCRIPT for c in text) else f"^({text})"
+    if all(c in _SUPERSCRIPT for c in text):
+        return _translated(text, _SUPERSCRIPT)
+    return f"^{text}" if re.fullmatch(r"\[\w+\]|\w|[^\W\d_]+", text) else f"^({text})"
 
 
 def _lowered(parts: Sequence[str]) -> str:
@@ -356,10 +359,10 @@ def _factors(row: str, room: int) -> list[str]:
     """
     if width(row) <= room:
         return [row]
-    factors = re.split(rf" (?={DOT} )", _bound_arrays(row, "([", ")]") if "[" in row else row)
+    factors = re.split(rf" (?=[{DOT}{CROSS}] )", _bound_arrays(row, "([", ")]") if "[" in row else row)
     if max(map(width, factors)) <= room:
         return _rows(factors, room)
-    pieces = re.findall(r"(?:[+−⊙∗·∑] )*[^ ]+", _bound_arrays(row))
+    pieces = re.findall(r"(?:[+−⊙∗·×∑] )*[^ ]+", _bound_arrays(row))
     if max(map(width, pieces)) <= room:
         return _rows(pieces, room)
     quotients = [part for piece in pieces for part in re.split(r"(?<=\])(?=/\[)", piece)]

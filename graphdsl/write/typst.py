@@ -75,6 +75,7 @@ class TypstPrinter(Printer):
     """A formula as Typst mathematics; a quotient is a fraction."""
 
     dot = " dot.op "
+    cross = " times "
     beside = " "
     semicolon = " \\; "
 
@@ -97,8 +98,11 @@ class TypstPrinter(Printer):
     def name(self, ink: Ink, index: tuple[str, ...] = ()) -> str:
         base = _word(ink.base, "italic")
         base = f"{_ACCENTS[ink.accent]}({base})" if ink.accent else base
+        own = ink.own is not None and bool(ink.own.typst)
+        base = ink.own.typst if ink.own is not None and own else base
+        base = f"Delta {base}" if ink.change else base
         between = "" if all(len(part) == 1 for part in index) else ","
-        below = ",".join(filter(None, (_runs(ink.sub), f"{between} ".join(index))))
+        below = ",".join(filter(None, (_runs(ink.index if own else ink.sub), f"{between} ".join(index))))
         above = " ".join(filter(None, ("prime " * ink.primes, _runs(ink.sup))))
         return base + _attached("_", below) + _attached("^", above)
 
@@ -213,7 +217,7 @@ def _word(name: str, style: str) -> str:
 
 def _runs(marks: str) -> str:
     """A subscript or superscript: digits upright, single letters italic, words upright."""
-    runs = re.findall(r"\(\d+\)|\d+|[^\W\d_]+|,|[^\w,]+|_", text.visible(marks))
+    runs = re.findall(r"\(\d+\)|\[\d+\]|\d+|[^\W\d_]+|,|[^\w,]+|_", text.visible(marks))
     return " ".join(r if re.fullmatch(r"[0-9]+|,", r) else _word(r, "upright") for r in runs)
 
 
