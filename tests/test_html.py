@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from reading import count, false_lines
 from test_write import PAYLOADS, PRINTED, SVG, document, everywhere, meant, paragraph, read, section, trees
 
-from graphdsl import draw
+from graphdsl import draw, picture
 from graphdsl.document import Derivation, Document, Figure, Note, Table
 from graphdsl.expr import Expr, Power, add, equals, multiply, negate
 from graphdsl.solve import Solution, solve
@@ -56,7 +56,7 @@ def solution(path: Path) -> Solution:
 
 @cache
 def page_of(path: Path) -> str:
-    return html.write(solution(path).document, draw.svg)
+    return html.write(solution(path).document, picture.svg)
 
 
 # --- MathML -> a line of text, by a reader of its own

@@ -47,7 +47,7 @@ from graphdsl.expr import (
 )
 from graphdsl.names import Ink
 from graphdsl.solve import Solution
-from graphdsl.write import latex, tex_engine, text, tikz, written_by_us
+from graphdsl.write import latex, tex_engine, text, tikz, tikz_plot, written_by_us
 from graphdsl.write.tex_engine import ENGINES, Engine, TexError
 from graphdsl.write.tex_formula import DISPLAY, INLINE
 from graphdsl.write.tex_letters import SIGNS, escaped, label
@@ -65,7 +65,7 @@ def solution(path: Path) -> Solution:
 
 
 def written(path: Path, fragment: bool = False) -> str:
-    return latex.write(solution(path).document, tikz.picture, fragment)
+    return latex.write(solution(path).document, tikz_plot.picture, fragment)
 
 
 def whole(*blocks: object, title: str = "Title") -> Document:
@@ -73,7 +73,7 @@ def whole(*blocks: object, title: str = "Title") -> Document:
 
 
 def source(*blocks: object, title: str = "Title") -> str:
-    return latex.write(whole(*blocks, title=title), tikz.picture)
+    return latex.write(whole(*blocks, title=title), tikz_plot.picture)
 
 
 def body(source: str) -> str:
@@ -202,13 +202,13 @@ def test_a_long_table_goes_on() -> None:
 
 def test_own_files_are_known_again() -> None:
     for fragment in (False, True):
-        assert written_by_us(latex.write(seed(), tikz.picture, fragment).encode())
+        assert written_by_us(latex.write(seed(), tikz_plot.picture, fragment).encode())
 
 
 def test_empty_parts() -> None:
     empty = whole(Derivation(()), Table((), (), ()), Section((), ()), Note("given", (), ()), Paragraph(()), title="")
     for fragment in (False, True):
-        assert r"\begin{align" not in latex.write(empty, tikz.picture, fragment)
+        assert r"\begin{align" not in latex.write(empty, tikz_plot.picture, fragment)
 
 
 # Numerals read back
@@ -359,7 +359,7 @@ def test_strings_are_printed_as_the_characters_they_are(engine: Engine, tmp_path
     titles = [Document(payload, (), (), ()) for payload in HOSTILE]
     printed = source(*blocks, title=" ".join(HOSTILE))
     page = squeezed(shown(clean(printed, engine), tmp_path))
-    heads = framed(*(latex.write(document, tikz.picture, fragment=True) for document in titles))
+    heads = framed(*(latex.write(document, tikz_plot.picture, fragment=True) for document in titles))
     title = squeezed(shown(clean(heads, engine), tmp_path))
     for payload in HOSTILE:
         assert squeezed(text.visible(payload)) in page
