@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Concatenate, Literal, NamedTuple, ParamSpec, TypeVar
+
+from graphdsl.punctuation import punctuated
 
 if TYPE_CHECKING:
     from graphdsl.document import Booklet, Document, Drawing
@@ -29,9 +32,24 @@ class Wish:
     engine: Engine = "typst"
 
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _punctuated(make: Callable[Concatenate[Document, P], T]) -> Callable[Concatenate[Document, P], T]:
+    """A writer that writes decimal commas where the document has them."""
+
+    def made(document: Document, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        with punctuated(document.comma):
+            return make(document, *args, **kwargs)
+
+    return wraps(make)(made)
+
+
 # Every writer is imported when it is asked for: a text waits for no PDF.
 
 
+@_punctuated
 def text(document: Document) -> str:
     """The page as plain text, 80 columns wide."""
     from graphdsl.write import text
@@ -39,6 +57,7 @@ def text(document: Document) -> str:
     return text.write(document)
 
 
+@_punctuated
 def typst(document: Document) -> str:
     """The page as a Typst source."""
     from graphdsl import picture
@@ -47,6 +66,7 @@ def typst(document: Document) -> str:
     return typst.write(document, picture.svg)
 
 
+@_punctuated
 def latex(document: Document, fragment: bool = False) -> str:
     """The page as a LaTeX document, or as a fragment for `\\input`."""
     from graphdsl.write import latex, tikz_plot
@@ -54,6 +74,7 @@ def latex(document: Document, fragment: bool = False) -> str:
     return latex.write(document, tikz_plot.picture, fragment)
 
 
+@_punctuated
 def html(document: Document) -> str:
     """The page as one HTML file that needs no other."""
     from graphdsl import picture
@@ -62,6 +83,7 @@ def html(document: Document) -> str:
     return html.write(document, picture.svg)
 
 
+@_punctuated
 def pdf(document: Document, engine: Engine = "typst") -> bytes:
     """The page as PDF, by Typst in-process or by an installed TeX."""
     if engine != "typst":
@@ -74,6 +96,7 @@ def pdf(document: Document, engine: Engine = "typst") -> bytes:
     return pdf.render(document, picture.svg)
 
 
+@_punctuated
 def markdown(document: Document, stem: str, dialect: Literal["github", "quarto"]) -> Made:
     """The page as Markdown, and its figures, which stand beside it."""
     from graphdsl import picture
@@ -100,11 +123,17 @@ def bound(booklet: Booklet) -> Document:
         before = (Paragraph(own.subtitle),) if own.subtitle else ()
         after = (Paragraph(own.colophon),) if own.colophon else ()
         parts.append(Section((Text(chapter.title),), (*before, *own.blocks, *after), f"chapter@{number}"))
-    return Document(booklet.title, (), (contents, *parts), (), booklet.language, booklet.page)
+    comma = any(chapter.document.comma for chapter in booklet.chapters)
+    return Document(booklet.title, (), (contents, *parts), (), booklet.language, booklet.page, comma)
 
 
 def booklet(whole: Booklet, format: str, wish: Wish) -> Made:
     """The files of a booklet in one of FORMATS; as PDF by Typst, whose pages have numbers."""
+    with punctuated(any(chapter.document.comma for chapter in whole.chapters)):
+        return _booklet(whole, format, wish)
+
+
+def _booklet(whole: Booklet, format: str, wish: Wish) -> Made:
     if format == "pdf":
         from graphdsl import picture
         from graphdsl.write import pdf

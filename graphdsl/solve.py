@@ -13,6 +13,7 @@ from graphdsl import page
 from graphdsl.diagnostics import Diagnostic, Source, SpecError, SpecErrors
 from graphdsl.limits import raised
 from graphdsl.page import Made, Wish
+from graphdsl.punctuation import punctuated
 from graphdsl.report import Paper, Report, Style
 
 if TYPE_CHECKING:
@@ -125,9 +126,9 @@ def solved(source: Source, overrides: Iterable[Override] = ()) -> Solution:
 
 def arithmetic(model: Model) -> Decimal50:
     """Decimals of fifty digits, carried in full or, as by hand, as they are displayed."""
-    from graphdsl.numbers import Decimal50
+    from graphdsl import numbers
 
-    return Decimal50(model.display if model.carry == "displayed" else None)
+    return numbers.arithmetic(model.carry, model.display)
 
 
 @dataclass(frozen=True)
@@ -157,9 +158,15 @@ class Solution:
         from graphdsl.phrases import load
         from graphdsl.pieces import only
 
-        told = explain(self.trace, self.check, self.verdicts, load(), self.diagram, self.report)
-        page = figures(told, self.model.display)
-        return only(page, *self.report.sections) if self.report.sections else page
+        with punctuated(self.comma):
+            told = explain(self.trace, self.check, self.verdicts, load(), self.diagram, self.report)
+            page = replace(figures(told, self.model.display), comma=self.comma)
+            return only(page, *self.report.sections) if self.report.sections else page
+
+    @property
+    def comma(self) -> bool:
+        """Whether the page has a decimal comma."""
+        return bool(self.model.display.comma)
 
     def explained(self, name: str, step: int | None = None, style: Style | None = None) -> Document:
         """One value, derivative or update in full: `dE/dw13`, `H1`, `w13.after`, `updates`; a whole tensor in matrices."""
@@ -167,7 +174,9 @@ class Solution:
         from graphdsl.phrases import load
         from graphdsl.pieces import explained
 
-        return figures(explained(self.trace, load(), name, step, style), self.model.display)
+        with punctuated(self.comma):
+            told = explained(self.trace, load(), name, step, style)
+            return replace(figures(told, self.model.display), comma=self.comma)
 
     def text(self) -> str:
         """The page as plain text, 80 columns wide."""
@@ -201,7 +210,8 @@ class Solution:
         from graphdsl.values import named_values
         from graphdsl.write import tex_values
 
-        return tex_values.write(numerals(named_values(self.trace), self.model.display))
+        with punctuated(self.comma):
+            return tex_values.write(numerals(named_values(self.trace), self.model.display))
 
     def view(
         self, kind: View = "network", step: int = 1, show: Iterable[str] = (), elementary: bool = False
@@ -210,7 +220,8 @@ class Solution:
         from graphdsl.figures import drawing
         from graphdsl.views import view
 
-        return drawing(view(self.trace, kind, step, show, elementary), self.model.display)
+        with punctuated(self.comma):
+            return drawing(view(self.trace, kind, step, show, elementary), self.model.display)
 
     def drawing(
         self,
@@ -226,7 +237,8 @@ class Solution:
         from graphdsl.views import alt
 
         drawn = self.view(kind, step, show, elementary)
-        return draw.render(drawn, format, alt(drawn, load()))
+        with punctuated(self.comma):
+            return draw.render(drawn, format, alt(drawn, load()))
 
     def render(self, format: str, wish: Wish | None = None, document: Document | None = None) -> Made:
         """The files of the page, or of another document of this solution, in one of FORMATS."""

@@ -837,6 +837,12 @@ def leading_numeral(text: str) -> str:
     return match[0] if match else text
 
 
+def pointed(text: str) -> str:
+    """The text of a page with decimal commas as one with points: 1,5 is 1.5, lists have commas, and rows semicolons."""
+    found = re.sub(r"_\{[^}]*\}|(?<=\d),(?=\d)", lambda match: "." if match[0] == "," else match[0], text)
+    return found.replace(";", ",").replace("∣", ";")
+
+
 def false_lines(text: str, rounding: Rounding = "half_up") -> list[str]:
     """The printed relations that are false, each with its line."""
     return [f"{j.relation}   in: {j.line}" for j in judged(text, rounding) if not j.true]

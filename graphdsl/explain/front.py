@@ -288,6 +288,7 @@ def conventions(trace: Trace, phrases: Phrases) -> Note:
             words.append(phrases.say("loss_half", error=Math(graph.symbols[model.loss.key])))
     if not model.letters:
         words.append(_rounding(model, phrases))
+        words += [phrases.say("fractions_shown")] if model.display.fractions else []
     words += _classes(model, phrases)
     words += _drawn(model, phrases)
     words += _kinks(graph, phrases)
@@ -390,10 +391,12 @@ def _is_square(expr: Expr) -> bool:
 
 
 def _rounding(model: Model, phrases: Phrases) -> Inlines:
-    cut = "_cut" if model.display.rounding == "cut" else ""
-    count = model.display.decimals
-    decimals = phrases.words("decimal_one" if count == 1 else "decimals_many", count=count)
-    return phrases.say(f"rounding_{model.carry}{cut}", decimals=decimals)
+    display = model.display
+    cut = "_cut" if display.rounding == "cut" else ""
+    if display.significant is not None:
+        digits = phrases.counted("digit", display.significant)
+        return phrases.say(f"rounding_{model.carry}{cut}_significant", digits=digits)
+    return phrases.say(f"rounding_{model.carry}{cut}", decimals=phrases.counted("decimal", display.decimals))
 
 
 def _drawn(model: Model, phrases: Phrases) -> Iterator[Inlines]:

@@ -194,7 +194,8 @@ class _Entry:
 
 
 def _turned(value: Num) -> Num:
-    return Num(value.value.copy_negate() if value.value else value.value, value.exact)
+    turned = value.value.copy_negate() if value.value else value.value
+    return Num(turned, value.exact, None if value.ratio is None else -value.ratio)
 
 
 @dataclass(frozen=True)

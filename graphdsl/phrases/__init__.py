@@ -25,6 +25,10 @@ class Phrases:
         """A phrase as plain words."""
         return self.table[key].format(**places)
 
+    def counted(self, noun: str, count: int) -> str:
+        """A number of things: the phrase `decimal_one` for one, `decimals_many` for any other."""
+        return self.words(f"{noun}_one" if count == 1 else f"{noun}s_many", count=count)
+
     def say(self, key: str, **places: Inlines | Inline | str | int) -> Inlines:
         """A phrase with formulas or words in its places."""
         found: list[Inline] = []

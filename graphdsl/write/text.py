@@ -31,6 +31,7 @@ from graphdsl.expr import Expr, IndexedSum, Number, Sum
 from graphdsl.names import Ink
 from graphdsl.numbers import Written, written
 from graphdsl.plot import Plot
+from graphdsl.punctuation import current
 from graphdsl.write.formula import ATOM, DIRECT, DOT, PRODUCT, SLASHED, Piece, Printer
 from graphdsl.write.layout import fill, folded
 
@@ -56,9 +57,9 @@ class TextPrinter(Printer):
 
     def number(self, digits: Written) -> Piece:
         if digits.exponent is None:
-            return Piece(digits.mantissa, ATOM)
+            return Piece(self.mantissa(digits), ATOM)
         exponent = _raised(str(digits.exponent).replace("-", self.minus))
-        return Piece(f"{digits.mantissa}{self.dot}10{exponent}", PRODUCT)
+        return Piece(f"{self.mantissa(digits)}{self.dot}10{exponent}", PRODUCT)
 
     def name(self, ink: Ink, index: tuple[str, ...] = ()) -> str:
         base = unicodedata.normalize("NFC", visible(ink.base) + _ACCENT[ink.accent])
@@ -87,7 +88,7 @@ class TextPrinter(Printer):
         raised = self.formula(exponent)
         if re.fullmatch(r"−?[0-9]+|[in]", raised):
             return base + _raised(raised)
-        return f"{base}^{raised}" if re.fullmatch(r"[0-9.]+|\w", raised) else f"{base}^({raised})"
+        return f"{base}^{raised}" if re.fullmatch(r"[0-9.,]+|\w", raised) else f"{base}^({raised})"
 
     def superscript(self, base: str, mark: str) -> str:
         return base + _raised(mark)
@@ -111,15 +112,16 @@ class TextPrinter(Printer):
         return f"Σ_{{{index}}}^{{{total.high}}} {body}"
 
     def cases(self, branches: tuple[tuple[str, str], ...]) -> Piece:
-        return Piece(f"{{ {'; '.join(', '.join(filter(None, b)) for b in branches)} }}", ATOM)
+        told = self.below.join(self.between.join(filter(None, branch)) for branch in branches)
+        return Piece(f"{{ {told} }}", ATOM)
 
     def array(self, entries: list[str], shape: tuple[int, ...]) -> str:
         """[a, b; c, d]; a vector is [a, b], for what stands in a column, and a matrix of one row [a, b]ᵀ."""
         if len(shape) > 1 and shape[0] == 1 and shape[1] > 1:
-            return f"[{', '.join(entries)}]{_raised('T')}"
+            return f"[{self.between.join(entries)}]{_raised('T')}"
         columns = shape[-1] if len(shape) > 1 else len(entries)
         rows = (entries[i : i + columns] for i in range(0, len(entries), max(columns, 1)))
-        return f"[{'; '.join(', '.join(row) for row in rows)}]"
+        return f"[{self.below.join(self.between.join(row) for row in rows)}]"
 
     def operator(self, sign: str) -> str:
         return f" {sign} " if sign else " "
@@ -379,7 +381,7 @@ def _stacks(pieces: Sequence[str], room: int) -> Iterator[str]:
     yield last
 
 
-_SETTING = re.compile(r"(?<= )([a-z]+) ([0-9.×]+)(?=[,)])")
+_SETTING = re.compile(r"(?<= )([a-z]+) ([0-9.,×]+)(?=[,;)])")
 """What stands behind the arguments of a function: it is not broken."""
 
 
@@ -394,15 +396,18 @@ def _bound_arrays(row: str, opening: str = "[", closing: str = "]") -> str:
 
 def _stacked(piece: str, room: int) -> list[str]:
     """A piece in one row, or an array in it row by row, its columns under each other."""
-    match = re.fullmatch(r"(.*?\[)([^\[\]]*;[^\[\]]*)(\].*)", piece)
+    below, between = current().below, current().between
+    sign = below.strip()
+    match = re.fullmatch(rf"(.*?\[)([^\[\]]*{sign}[^\[\]]*)(\].*)", piece)
     if width(piece) <= room or match is None:
         return _rows(piece.split(" "), room)
     before, inside, after = match.groups()
-    cells = [_apart(row, ", ") for row in _apart(inside, "; ")]
+    cells = [_apart(row, between) for row in _apart(inside, below)]
     columns = [max(map(width, column)) for column in zip(*cells, strict=True)]
-    rows = [", ".join(right(cell, w) for cell, w in zip(row, columns, strict=True)) for row in cells]
-    lines = [f"{before}{rows[0]};", *(f"{' ' * width(before)}{row};" for row in rows[1:])]
-    return [*lines[:-1], lines[-1].removesuffix(";") + after]
+    rows = [between.join(right(cell, w) for cell, w in zip(row, columns, strict=True)) for row in cells]
+    end = below.rstrip()
+    lines = [f"{before}{rows[0]}{end}", *(f"{' ' * width(before)}{row}{end}" for row in rows[1:])]
+    return [*lines[:-1], lines[-1].removesuffix(end) + after]
 
 
 def _apart(text: str, sign: str) -> list[str]:
