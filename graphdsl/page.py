@@ -25,11 +25,12 @@ class Made(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What an author may say of a format: the name of the file without its ending, a fragment, the engine of a PDF."""
+    """What an author may say of a format: the name of the file without its ending, a fragment, the engine of a PDF, folders of fonts."""
 
     stem: str = "solution"
     fragment: bool = False
     engine: Engine = "typst"
+    fonts: tuple[str, ...] = ()
 
 
 P = ParamSpec("P")
@@ -84,7 +85,7 @@ def html(document: Document) -> str:
 
 
 @_punctuated
-def pdf(document: Document, engine: Engine = "typst") -> bytes:
+def pdf(document: Document, engine: Engine = "typst", fonts: tuple[str, ...] = ()) -> bytes:
     """The page as PDF, by Typst in-process or by an installed TeX."""
     if engine != "typst":
         from graphdsl.write import tex_engine
@@ -93,7 +94,7 @@ def pdf(document: Document, engine: Engine = "typst") -> bytes:
     from graphdsl import picture
     from graphdsl.write import pdf
 
-    return pdf.render(document, picture.svg)
+    return pdf.render(document, picture.svg, fonts)
 
 
 @_punctuated
@@ -138,7 +139,7 @@ def _booklet(whole: Booklet, format: str, wish: Wish) -> Made:
         from graphdsl import picture
         from graphdsl.write import pdf
 
-        return _alone(pdf.render_booklet(whole, picture.svg))
+        return _alone(pdf.render_booklet(whole, picture.svg, wish.fonts))
     if format == "typst":
         from graphdsl import picture
         from graphdsl.write import typst
@@ -159,7 +160,7 @@ def _alone(content: str | bytes) -> Made:
 
 
 FORMATS: Mapping[str, Format] = {
-    "pdf": Format(".pdf", lambda document, wish: _alone(pdf(document, wish.engine))),
+    "pdf": Format(".pdf", lambda document, wish: _alone(pdf(document, wish.engine, wish.fonts))),
     "html": Format(".html", lambda document, wish: _alone(html(document))),
     "latex": Format(".tex", lambda document, wish: _alone(latex(document, wish.fragment))),
     "markdown": Format(".md", lambda document, wish: markdown(document, wish.stem, "github")),

@@ -159,14 +159,17 @@ class Solution:
         from graphdsl.pieces import only
 
         with punctuated(self.comma):
-            told = explain(self.trace, self.check, self.verdicts, load(), self.diagram, self.report)
+            told = explain(self.trace, self.check, self.verdicts, load(self.report.language), self.diagram, self.report)
             page = replace(figures(told, self.model.display), comma=self.comma)
             return only(page, *self.report.sections) if self.report.sections else page
 
     @property
     def comma(self) -> bool:
         """Whether the page has a decimal comma."""
-        return bool(self.model.display.comma)
+        from graphdsl.phrases import WITH_COMMA
+
+        said = self.model.display.comma
+        return self.report.language in WITH_COMMA if said is None else said
 
     def explained(self, name: str, step: int | None = None, style: Style | None = None) -> Document:
         """One value, derivative or update in full: `dE/dw13`, `H1`, `w13.after`, `updates`; a whole tensor in matrices."""
@@ -175,7 +178,7 @@ class Solution:
         from graphdsl.pieces import explained
 
         with punctuated(self.comma):
-            told = explained(self.trace, load(), name, step, style)
+            told = explained(self.trace, load(self.report.language), name, step, style)
             return replace(figures(told, self.model.display), comma=self.comma)
 
     def text(self) -> str:
@@ -238,7 +241,7 @@ class Solution:
 
         drawn = self.view(kind, step, show, elementary)
         with punctuated(self.comma):
-            return draw.render(drawn, format, alt(drawn, load()))
+            return draw.render(drawn, format, alt(drawn, load(self.report.language)))
 
     def render(self, format: str, wish: Wish | None = None, document: Document | None = None) -> Made:
         """The files of the page, or of another document of this solution, in one of FORMATS."""
@@ -265,7 +268,7 @@ class Bound:
         from graphdsl.document import Booklet, Chapter
         from graphdsl.phrases import load
 
-        phrases = load()
+        phrases = load(self.solutions[0].report.language)
         chapters: list[Chapter] = []
         for paper in self.papers or (None,):
             for found in self.solutions:

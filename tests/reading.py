@@ -199,7 +199,9 @@ class Scope:
         return Reader(list(own.body), within).whole()
 
 
-_CALLED = re.compile(r"(?:activation|function)\s+([^\W\d]\w*)\(([^()]*)\) = (.*)")
+_CALLED = re.compile(
+    r"(?:activation|function|Aktivierungsfunktion|Funktion|活性化関数|関数|活化函數|函數)\s+([^\W\d]\w*)\(([^()]*)\) = (.*)"
+)
 
 
 def definitions(lines: Iterable[str]) -> dict[str, tuple[Definition, ...]]:

@@ -48,7 +48,7 @@ def solved(path: Path, way: dict[str, str]) -> Solution:
     training = found.model.training
     if found.model.display != Display() and "significant" in way:
         way = {"decimals" if key == "significant" else key: value for key, value in way.items()}
-    steps = 2 if training is not None and training.steps > 3 else None
+    steps = 2 if training is not None and training.steps > 3 and not found.model.expected else None
     return graphdsl.solve(path, set=way, steps=steps)
 
 
@@ -62,7 +62,7 @@ def test_no_printed_relation_is_false(way: str, path: Path) -> None:
         return
     plain, tex = found.text(), tex_reading.text(found.latex())
     if way == "comma":
-        assert not re.search(r"(?<![\w.])\d+\.\d(?![\w.])", re.sub(r"(?m)^.*graphdsl \d.*$", "", plain))
+        assert not re.search(r"(?m)^  .*(?<![\w.])\d+\.\d+(?![\w.])", plain)
         plain, tex = pointed(plain), tex_reading.text(tex_reading.pointed(found.latex()))
     assert false_lines(plain, found.model.display.rounding) == []
     assert false_lines(tex, found.model.display.rounding) == []

@@ -10,7 +10,7 @@ from graphdsl.check.resolve import Resolver
 from graphdsl.check.scope import Scope
 from graphdsl.derive.element import part
 from graphdsl.diagnostics import did_you_mean
-from graphdsl.expr import Element, Expr, Number, Quotient, Symbol
+from graphdsl.expr import Element, Expr, Number, Product, Quotient, Sum, Symbol
 from graphdsl.names import plain_name
 from graphdsl.numbers import Carry, Display, Num, indices
 from graphdsl.report import KEYS, PARTS
@@ -114,8 +114,20 @@ def word(settings: Mapping[str, Setting], key: str) -> str:
     """The word or text of a key that was checked; nothing where it was not said."""
     if key not in settings:
         return ""
-    value = settings[key].value
-    return value.text if isinstance(value, Quoted) else value.key if isinstance(value, Symbol) else ""
+    return _said(settings[key].value)
+
+
+def _said(value: Expr | Quoted) -> str:
+    """A word, bare or quoted; zh-Hant is one too."""
+    match value:
+        case Quoted():
+            return value.text
+        case Symbol():
+            return value.key
+        case Sum((Symbol() as first, Product((Number() as sign, Symbol() as second)))) if sign.value == -1:
+            return f"{first.key}-{second.key}"
+        case _:
+            return ""
 
 
 def said_twice(key: str, setting: Setting, said: dict[str, Setting], scope: Scope) -> bool:
@@ -164,7 +176,7 @@ def whole(setting: Setting, least: int, most: int, scope: Scope, resolver: Resol
 def word_of(setting: Setting, known: tuple[str, ...], scope: Scope) -> str:
     """One of the words that an option knows."""
     value = setting.value
-    word = value.key if isinstance(value, Symbol) else value.text if isinstance(value, Quoted) else ""
+    word = _said(value)
     if word not in known:
         hint = did_you_mean(word, known)
         scope.reporter.error(f"`{setting.name.text}` is {' or '.join(known)}", value.span or setting.span, hint=hint)

@@ -422,7 +422,7 @@ def _law(by: Distribution | Scheme, phrases: Phrases) -> tuple[Inlines, Expr, Ex
         return (), numeral(by.a, PRODUCT, True), numeral(by.b, PRODUCT, True)
     below = add(FAN_IN, FAN_OUT) if by.both else FAN_IN
     root = Call(SQRT, (Quotient(number(by.numerator), below),))
-    names = (Math(FAN_IN), Text(phrases.words("and")), Math(FAN_OUT)) if by.both else (Math(FAN_IN),)
+    names = (Math(FAN_IN), Text(phrases.words("and_two")), Math(FAN_OUT)) if by.both else (Math(FAN_IN),)
     fan = phrases.say(f"drawn_fan_{'both' if by.both else 'in'}", fan=names, source=by.source)
     return fan, ZERO if by.normal else negate(root), root
 

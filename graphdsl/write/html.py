@@ -123,7 +123,8 @@ def _parts(part: Inline) -> Iterator[Markup]:
     """A part of a line as words, spaces, formulas, and the places between where a row may end."""
     match part:
         case Text():
-            yield from map(escape, filter(None, re.split(r"(\s+)", text.visible(part.words))))
+            words = filter(None, re.split(r"(\s+)", text.visible(part.words)))
+            yield from (piece for word in words for piece in _loosened(word))
         case Strong():
             yield from (_BREAK, Markup("<strong>{}</strong>").format(text.visible(part.words)), _BREAK)
         case Math(Number() as numeral) if written(numeral.value).exponent is None:
@@ -133,6 +134,18 @@ def _parts(part: Inline) -> Iterator[Markup]:
                 yield from (piece,) if n == 0 else (_BREAK, piece)
         case _:
             assert_never(part)
+
+
+def _loosened(word: str) -> Iterator[Markup]:
+    """A word; a row of Chinese characters stays with a formula only by a sign that may not begin or end a row."""
+    first, *rest = text.pieces(word)
+    if text.may_begin(word):
+        yield _BREAK
+    yield escape(first)
+    if rest:
+        yield from (_BREAK, escape("".join(rest)))
+    if text.may_end(word):
+        yield _BREAK
 
 
 def _glued(parts: Iterable[Markup]) -> Iterator[Markup]:

@@ -33,9 +33,10 @@ from graphdsl.write import text
 from graphdsl.write.formula import signed
 from graphdsl.write.layout import fill, folded, low, missing
 from graphdsl.write.tex_formula import DISPLAY, INLINE, SLASHED_DISPLAY, TexPrinter, sign_of
-from graphdsl.write.tex_letters import escaped, label
+from graphdsl.write.tex_letters import escaped, label, wide_letters
 from graphdsl.write.tex_width import width
 from graphdsl.write.tikz import Picture
+from graphdsl.write.wide_fonts import FACES
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -85,6 +86,11 @@ View = dict[str, Any]
 
 def write(document: Document, draw: Draw, fragment: bool = False) -> str:
     """The document as one LaTeX file that needs no other, or as a fragment for `\\input`; `draw` makes its pictures."""
+    with wide_letters(document.language in FACES):
+        return _written(document, draw, fragment)
+
+
+def _written(document: Document, draw: Draw, fragment: bool) -> str:
     writer = _Writer(draw, FRAGMENT if fragment else WHOLE)
     blocks = writer.views(document.blocks, 0)
     rendered = (
@@ -98,6 +104,8 @@ def write(document: Document, draw: Draw, fragment: bool = False) -> str:
             colophon=_wrapped(writer.shrunk_inline(document.colophon)),
             blocks=blocks,
             packages=Source(", ".join(("amsmath", "booktabs", "tikz" if writer.pictures else "graphicx"))),
+            faces=[Source(face.name) for face in FACES.get(document.language, ())],
+            first=Source(next((face.name for face in FACES.get(document.language, ())), "")),
             picture_package=Source("tikz" if writer.pictures else "graphicx"),
         )
     )

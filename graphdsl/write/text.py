@@ -34,6 +34,7 @@ from graphdsl.plot import Plot
 from graphdsl.punctuation import current
 from graphdsl.write.formula import ATOM, DIRECT, DOT, PRODUCT, SLASHED, Piece, Printer
 from graphdsl.write.layout import fill, folded
+from graphdsl.write.wide_fonts import is_wide
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -178,7 +179,7 @@ def width(text: str) -> int:
     """How many columns a text takes."""
     if text.isascii():
         return len(text)
-    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+    return sum(0 if unicodedata.combining(c) else 2 if is_wide(c) else 1 for c in text)
 
 
 def left(text: str, columns: int) -> str:
@@ -189,10 +190,51 @@ def right(text: str, columns: int) -> str:
     return " " * (columns - width(text)) + text
 
 
-def wrapped(words: Inlines, room: int) -> list[str]:
-    """Words in rows; a formula stays whole where it fits into a row."""
+def wrapped(words: Inlines, room: int, first: int = 0) -> list[str]:
+    """Words in rows, the first of its own length if it has one; a formula stays whole where it fits into a row."""
     text = "".join(_bound(_inline(part), room) if isinstance(part, Math) else _inline(part) for part in words)
-    return _rows(text.split(" "), room)
+    return broken(text, room, first)
+
+
+def broken(text: str, room: int, first: int = 0) -> list[str]:
+    """A text in rows, broken at its spaces and among Chinese characters; the first row may have its own room."""
+    rows, row = list[str](), ""
+    for word in filter(None, text.split(" ")):
+        gap = " " if row else ""
+        for piece in pieces(word):
+            if row and width(row + gap + piece) > (room if rows or not first else first):
+                rows.append(row)
+                row, gap = "", ""
+            row, gap = row + gap + piece, ""
+    return [line.replace(_BOUND, " ") for line in (*rows, row) if line]
+
+
+_NOT_FIRST = frozenset(
+    "、。，．・：；？！）］｝」』】〕〉》ーゝゞ々ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヵヶ,.:;?!)]}"
+)
+_NOT_LAST = frozenset("（［｛「『【〔〈《([{")
+
+
+def may_begin(word: str) -> bool:
+    """Whether a row may begin with a word although no space is before it."""
+    return is_wide(word[0]) and word[0] not in _NOT_FIRST
+
+
+def may_end(word: str) -> bool:
+    """Whether a row may end with a word although no space is behind it."""
+    return is_wide(word[-1]) and word[-1] not in _NOT_LAST
+
+
+def pieces(word: str) -> Iterator[str]:
+    """What a row may not break of a word without spaces: Latin words, and each Chinese character with its signs."""
+    piece = ""
+    for sign in word:
+        between = piece and (is_wide(sign) or is_wide(piece[-1]))
+        if between and sign not in _NOT_FIRST and piece[-1] not in _NOT_LAST:
+            yield piece
+            piece = ""
+        piece += sign
+    yield piece
 
 
 _BOUND = "\u2060"
@@ -256,7 +298,7 @@ def _view(block: Block, level: int) -> View:
         case Table():
             return {"template": "table.txt", **_table(block)}
         case Figure():
-            alt = _rows(f"[{visible(block.alt)}]".split(" "), WIDTH - 2 * INDENT)
+            alt = broken(f"[{visible(block.alt)}]", WIDTH - 2 * INDENT)
             bars = [_bars(block.diagram)] if isinstance(block.diagram, Plot) else []
             return {"template": "figure.txt", "alt": bars + alt, "caption": wrapped(block.caption, WIDTH - 2 * INDENT)}
         case Note():
@@ -312,10 +354,9 @@ def _items(note: Note) -> Iterator[str]:
         lead = inline(item.term)
         lead += "  " if lead and item.words else ""
         hang = width(lead) if width(lead) < LONGEST_LEAD else INDENT
-        rows = wrapped(item.words, WIDTH - 2 - width(lead)) or [""]
-        first, rest = rows[0], " ".join(rows[1:])
+        first, *rest = wrapped(item.words, WIDTH - 2 - hang, WIDTH - 2 - width(lead)) or [""]
         yield lead + first
-        yield from (" " * hang + row for row in _rows(rest.split(" "), WIDTH - 2 - hang))
+        yield from (" " * hang + row for row in rest)
 
 
 def _derivation(block: Derivation) -> Iterator[str]:

@@ -45,6 +45,7 @@ from graphdsl.write.formula import (
     is_wide_quotient,
 )
 from graphdsl.write.layout import folded, low, missing
+from graphdsl.write.wide_fonts import FACES, is_wide
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -268,12 +269,35 @@ def write(document: Document, draw: Callable[[Drawing], str]) -> str:
         .render(
             title=text.visible(document.title).strip(),
             language=_language(document.language),
+            **_letters(document.language),
             paper=_PAPERS[document.page],
             subtitle=inline(document.subtitle),
             colophon=inline(document.colophon),
             blocks=_views(document.blocks, 1, draw),
         )
     )
+
+
+BEGIN = "#set document("
+"""What stands before it is ours; behind it come the words of the page."""
+
+_REGIONS = {"ja": "JP", "zh-Hant": "TW"}
+
+
+def _letters(language: str) -> View:
+    """What a page with Chinese or Japanese characters says of its typefaces."""
+    stack = Source(", ".join(map(literal, _stack(language))))
+    return {"wide": language in FACES, "region": _REGIONS.get(language, ""), "faces": stack}
+
+
+def _stack(language: str) -> tuple[str, ...]:
+    """The typefaces of a page, each for what those before it lack."""
+    return ("New Computer Modern", *(face.name for face in FACES.get(language, ())))
+
+
+def has_wide(words: str) -> bool:
+    """Whether some words have Chinese or Japanese characters."""
+    return any(map(is_wide, words))
 
 
 _PAPERS = {"a4": "a4", "letter": "us-letter"}
@@ -298,7 +322,7 @@ def write_booklet(booklet: Booklet, draw: Callable[[Drawing], str]) -> str:
         "contents": inline((Text(booklet.contents),)),
         "paper": _PAPERS[booklet.page],
     }
-    return _environment().get_template("booklet.typ").render(**named, chapters=chapters)
+    return _environment().get_template("booklet.typ").render(**named, **_letters(booklet.language), chapters=chapters)
 
 
 def _language(code: str) -> str:
