@@ -36,7 +36,7 @@ from graphdsl.expr import (
 from graphdsl.graph import Graph, Shared, entry_symbols, has_own_entries, sharing
 from graphdsl.model import Model, Quantity, Training, is_stand_in
 from graphdsl.names import Ink, ink_of
-from graphdsl.numbers import Decimal50, Num
+from graphdsl.numbers import Decimal50, Display, Num
 from graphdsl.ops import ACTIVATIONS, NORM, SQRT, STD
 from graphdsl.optimizers import COUNT, old
 from graphdsl.phrases import Phrases
@@ -306,8 +306,7 @@ def needed(trace: Trace, phrases: Phrases) -> tuple[Inlines, ...]:
     graph, model = trace.graph, trace.graph.model
     words: list[Inlines] = []
     if not model.letters:
-        count = model.display.decimals
-        decimals = phrases.words("decimal_one" if count == 1 else "decimals_many", count=count)
+        decimals = _digits(model.display, phrases)
         cut = "_cut" if model.display.rounding == "cut" else ""
         words.append(phrases.say(f"sheet_rounding_{model.carry}{cut}", decimals=decimals))
     words += [*_classes(model, phrases), *_kinks(graph, phrases), *_samples(graph, phrases)]
@@ -393,10 +392,17 @@ def _is_square(expr: Expr) -> bool:
 def _rounding(model: Model, phrases: Phrases) -> Inlines:
     display = model.display
     cut = "_cut" if display.rounding == "cut" else ""
+    told = _digits(display, phrases)
     if display.significant is not None:
-        digits = phrases.counted("digit", display.significant)
-        return phrases.say(f"rounding_{model.carry}{cut}_significant", digits=digits)
-    return phrases.say(f"rounding_{model.carry}{cut}", decimals=phrases.counted("decimal", display.decimals))
+        return phrases.say(f"rounding_{model.carry}{cut}_significant", digits=told)
+    return phrases.say(f"rounding_{model.carry}{cut}", decimals=told)
+
+
+def _digits(display: Display, phrases: Phrases) -> str:
+    """4 decimals, or 4 significant digits."""
+    if display.significant is None:
+        return phrases.counted("decimal", display.decimals)
+    return phrases.counted("digit", display.significant)
 
 
 def _drawn(model: Model, phrases: Phrases) -> Iterator[Inlines]:
