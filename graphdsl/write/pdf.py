@@ -9,7 +9,7 @@ from pathlib import Path
 
 from graphdsl.document import Booklet, Document, Drawing
 from graphdsl.write import typst as typst_writer
-from graphdsl.write.wide_fonts import font_files, missing, named_folders
+from graphdsl.write.wide_fonts import FACES, font_files, missing, named_folders
 
 
 def render(document: Document, draw: Callable[[Drawing], str], folders: Sequence[str] = ()) -> bytes:
@@ -25,7 +25,7 @@ def render_booklet(booklet: Booklet, draw: Callable[[Drawing], str], folders: Se
 def compiled(source: str, language: str = "en", folders: Sequence[str] = ()) -> bytes:
     """The PDF of a Typst source: the same bytes for the same source; tagged (PDF/UA-1) where it can be.
 
-    Raises FontError where no font has the Chinese or Japanese characters of the page: it never shows boxes.
+    Raises FontError where no font has the characters of a Chinese or Japanese page: it never shows boxes.
     """
     import typst
 
@@ -42,7 +42,7 @@ def compiled(source: str, language: str = "en", folders: Sequence[str] = ()) -> 
             # A letter that no font has, a page without a title: it is still a page, though not an accessible one.
             if not error.message.startswith("PDF/UA-1 error"):
                 raise
-            if typst_writer.has_wide(error.message):
+            if language in FACES and typst_writer.has_wide(error.message):
                 raise missing(language) from None
             pdf = compiler.compile(source.encode(), format="pdf", timestamp=0)
     assert isinstance(pdf, bytes)

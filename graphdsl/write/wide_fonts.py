@@ -76,18 +76,24 @@ def faces(language: str) -> tuple[Face, ...]:
 def font_files(words: str, language: str, folders: Sequence[str] = ()) -> tuple[Path, ...]:
     """The files of the best typeface for the wide characters of some words; none where there are no such characters.
 
-    An author who names folders, also by TYPST_FONT_PATHS, means the fonts in them: what they lack, Typst will say.
+    An author who names folders, also by TYPST_FONT_PATHS, means the fonts in them: what they lack, Typst will say. A page
+    in another language, whose author uses such characters, has the best of each kind that is here.
     """
     if not any(map(is_wide, words)):
         return ()
     there = {file.name.lower(): file for folder in _folders() for file in _fonts_in(folder)}
-    for face in faces(language):
-        found = tuple(there[name.lower()] for name in face.files if name.lower() in there)
-        if found:
-            return found
-    if folders or named_folders():
-        return ()
-    raise missing(language)
+    if language not in FACES:
+        return tuple(dict.fromkeys(file for own in FACES.values() for file in _best(own, there)))
+    found = _best(faces(language), there)
+    if not found and not folders and not named_folders():
+        raise missing(language)
+    return found
+
+
+def _best(known: Sequence[Face], there: Mapping[str, Path]) -> tuple[Path, ...]:
+    """The files of the first typeface that is there."""
+    files = (tuple(there[name.lower()] for name in face.files if name.lower() in there) for face in known)
+    return next(filter(None, files), ())
 
 
 def named_folders() -> tuple[str, ...]:
