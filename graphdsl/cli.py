@@ -143,6 +143,13 @@ engine_option = click.option(
     show_default=True,
     help="What sets the PDF; all but the first have to be installed.",
 )
+fonts_option = click.option(
+    "--font-path",
+    type=click.Path(exists=True, file_okay=False),
+    multiple=True,
+    metavar="FOLDER",
+    help="With PDF: a folder of fonts for Chinese and Japanese characters.",
+)
 
 
 style_option = click.option("--style", type=click.Choice(STYLES), help="Entry by entry, or in whole matrices.")
@@ -217,6 +224,7 @@ def _other_numbers(command: Command) -> Command:
 @click.option("--step", type=click.IntRange(1), help="With --only: of this round.")
 @fragment_option
 @engine_option
+@fonts_option
 @force_option
 @_other_numbers
 @_page_options
@@ -228,6 +236,7 @@ def solve(
     step: int | None,
     fragment: bool,
     pdf_engine: Engine,
+    font_path: tuple[str, ...],
     force: bool,
     changes: Changes,
 ) -> None:
@@ -244,7 +253,7 @@ def solve(
     if fragment and "latex" not in places:
         raise click.UsageError("--fragment goes with LaTeX: `--to latex`, or an output that ends in .tex")
     found = _solved(spec, changes)
-    render = _renderer(found, _part(found, only, step) if only else found.document, fragment, pdf_engine)
+    render = _renderer(found, _part(found, only, step) if only else found.document, fragment, pdf_engine, font_path)
     _write(places, render, spec, output, force)
     if None not in places.values():
         _print_results(found)
@@ -299,6 +308,7 @@ def booklet(
 @to_option
 @fragment_option
 @engine_option
+@fonts_option
 @force_option
 @_other_numbers
 def explain(
@@ -310,6 +320,7 @@ def explain(
     to: str,
     fragment: bool,
     pdf_engine: Engine,
+    font_path: tuple[str, ...],
     force: bool,
     changes: Changes,
 ) -> None:
@@ -323,7 +334,13 @@ def explain(
     streamed = output is None and not formats
     places = _destinations(spec, STANDARD_STREAM if streamed else output, formats, FORMATS, "text", "text")
     found = _solved(spec, changes)
-    _write(places, _renderer(found, found.explained(name, step, style), fragment, pdf_engine), spec, output, force)
+    _write(
+        places,
+        _renderer(found, found.explained(name, step, style), fragment, pdf_engine, font_path),
+        spec,
+        output,
+        force,
+    )
     if None not in places.values():
         _print_paths(places)
 
@@ -381,10 +398,12 @@ def _part(found: Solution, only: tuple[str, ...], step: int | None) -> Document:
     return cut(found.document, *only, step=step)
 
 
-def _renderer(found: Solution, document: Document, fragment: bool, engine: Engine) -> Render:
+def _renderer(
+    found: Solution, document: Document, fragment: bool, engine: Engine, fonts: tuple[str, ...] = ()
+) -> Render:
     from graphdsl.page import Wish
 
-    return lambda format, stem: found.render(format, Wish(stem, fragment, engine), document)
+    return lambda format, stem: found.render(format, Wish(stem, fragment, engine, fonts), document)
 
 
 @graphdsl.command(short_help="Report the mistakes of a spec; check its gradients.")
@@ -583,6 +602,7 @@ def _write(places: Destinations, render: Render, spec: str, output: str | None, 
     from graphdsl.views import ViewError
     from graphdsl.write import written_by_us
     from graphdsl.write.tex_engine import TexError
+    from graphdsl.write.wide_fonts import FontError
 
     paths = [path for path in places.values() if path is not None]
     for path in paths:
@@ -592,7 +612,7 @@ def _write(places: Destinations, render: Render, spec: str, output: str | None, 
     try:
         with patience(f"writing {', '.join(map(str, paths))} …"):
             made = {format: render(format, path.stem if path else Path(spec).stem) for format, path in places.items()}
-    except (DrawError, TexError, ViewError) as mistake:
+    except (DrawError, FontError, TexError, ViewError) as mistake:
         raise FileMistake(mistake.message, mistake.hint) from None
     beside = {
         path.with_name(name): content

@@ -136,7 +136,7 @@ def placed(diagram: Diagram) -> Diagram:
     return diagram if drawing.blocked else drawing.diagram()
 
 
-def finished(diagram: Diagram, digits: Callable[[Number], Number]) -> Diagram:
+def finished(diagram: Diagram, digits: Callable[[Number], Expr]) -> Diagram:
     """The drawing with the digits of its numbers chosen; a network gets its places only then, for they need room."""
     shown = with_digits(diagram, digits)
     return placed(shown) if any(box.column is not None for box in shown.boxes) else shown

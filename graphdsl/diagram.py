@@ -91,16 +91,16 @@ def has_numbers(diagram: Diagram) -> bool:
     return any(isinstance(n, Number) and n.quantity is not None for expr in expressions(diagram) for n in walk(expr))
 
 
-def with_digits(diagram: Diagram, digits: Callable[[Number], Number]) -> Diagram:
+def with_digits(diagram: Diagram, digits: Callable[[Number], Expr]) -> Diagram:
     """The drawing with its numerals mapped; a name stands before one with = only where that is the whole value."""
 
     def shown(expr: Expr | None) -> Expr | None:
         if expr is None:
             return None
         found = rewrite(expr, lambda node: digits(node) if isinstance(node, Number) else node)
-        if not isinstance(found, Relation) or not isinstance(found.members[-1], Number):
+        if not isinstance(found, Relation):
             return found
-        last: Sign = "=" if found.members[-1].exact else "≈"
+        last: Sign = "=" if all(n.exact for n in walk(found.members[-1]) if isinstance(n, Number)) else "≈"
         return replace(found, signs=(*found.signs[:-1], last))
 
     boxes = (

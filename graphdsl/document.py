@@ -139,6 +139,7 @@ class Document:
     colophon: Inlines
     language: str = "en"
     page: Literal["a4", "letter"] = "a4"
+    comma: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from fractions import Fraction
 from typing import Literal, Protocol, TypeVar
 
 from graphdsl.diagnostics import Span
@@ -24,7 +25,7 @@ _span = field(default=None, compare=False, repr=False)
 class Number:
     """A numeral. `quantity` names the quantity whose value it is; a number of the formula itself has None.
 
-    `given`: it is shown as it was given; a computed number is shown with the digits that are chosen for it. `exact` is False where digits were rounded off on the way to the value. Until the figures are chosen, `value`
+    `ratio`: the whole value of a rational number that no digits end. `given`: it is shown as it was given; a computed number is shown with the digits that are chosen for it. `exact` is False where digits were rounded off on the way to the value. Until the figures are chosen, `value`
     holds every carried digit; afterwards just the digits that are printed.
     """
 
@@ -32,6 +33,7 @@ class Number:
     exact: bool = True
     quantity: str | None = None
     given: bool = True
+    ratio: Fraction | None = field(default=None, kw_only=True)
     span: Span | None = _span
 
 

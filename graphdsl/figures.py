@@ -46,6 +46,7 @@ from graphdsl.numbers import (
     flat_index,
     rounded,
     trimmed,
+    unfolded,
 )
 from graphdsl.plot import Plot
 
@@ -64,17 +65,18 @@ def figures(document: Document, display: Display) -> Document:
     return _Figures(display).document(document)
 
 
-def numerals(numbers: Mapping[str, Number], display: Display) -> dict[str, Number]:
+def numerals(numbers: Mapping[str, Number], display: Display) -> dict[str, Expr]:
     """Numbers by name, each with the digits that it shows."""
     return {name: _Figures(display).shown(number, 0) for name, number in numbers.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class _Digits:
-    """How many decimals more than the display says operands and results show."""
+    """How many decimals more than the display says operands and results show, and whether fractions stand as such."""
 
     operands: int = 0
     result: int = 0
+    fractions: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,7 @@ class _Figures:
 
     def drawing(self, drawing: Drawing) -> Drawing:
         if isinstance(drawing, Plot):
-            return plot.finished(drawing, lambda number: self.shown(number, 0))
+            return plot.finished(drawing, self.digits)
         return self.diagram(drawing)
 
     def diagram(self, diagram: Diagram) -> Diagram:
@@ -139,23 +141,36 @@ class _Figures:
         assert isinstance(chain, Relation), "a chain with fewer entries is one"
         return replace(line, chain=chain, reason=self.inlines(line.reason))
 
-    def numbers(self, expr: Expr, more: int) -> Expr:
+    def numbers(self, expr: Expr, more: int, fractions: bool = True) -> Expr:
         """The expression with the digits that each numeral shows."""
-        return rewrite(expr, lambda node: self.shown(node, more) if isinstance(node, Number) else node)
+        return rewrite(expr, lambda node: self.shown(node, more, fractions) if isinstance(node, Number) else node)
 
-    def shown(self, number: Number, more: int) -> Number:
-        """A given number as it was given; a computed one to the decimals of its display, without idle zeros."""
+    def shown(self, number: Number, more: int, fractions: bool = True) -> Expr:
+        """A given number as it was given; a computed one as a fraction, or to the decimals of its display."""
         if number.given and number.exact:
-            return number
+            return replace(number, value=unfolded(number.value))
+        ratio = self.display.fraction(Num(number.value, number.exact, number.ratio)) if fractions else None
+        if ratio is not None:
+            numerator = Number(Decimal(ratio.numerator), True, number.quantity, number.given)
+            return Quotient(numerator, Number(Decimal(ratio.denominator)))
+        return self.rounded(number, more)
+
+    def digits(self, number: Number) -> Number:
+        """A number in digits, whatever it is."""
+        return number if number.given and number.exact else self.rounded(number, 0)
+
+    def rounded(self, number: Number, more: int) -> Number:
+        """A computed number in digits, without idle zeros unless they are asked for."""
         value = self.display.shown(number.value, number.quantity or "", more)
         whole = number.exact and value == number.value
-        return replace(number, value=trimmed(value) if whole else value, exact=whole)
+        bare = whole and not (self.display.trailing_zeros and number.quantity)
+        return replace(number, value=trimmed(value) if bare else value, exact=whole, ratio=None)
 
     # Chains.
 
     def chain(self, chain: Relation) -> Relation:
         """The fewest digits with which every equality of the chain is true."""
-        for digits in _ATTEMPTS:
+        for digits in _WITH_FRACTIONS if self.display.fractions else _ATTEMPTS:
             found = self.attempt(chain, digits)
             if found is not None:
                 return found
@@ -174,7 +189,7 @@ class _Figures:
 
     def _has_value(self, member: Expr) -> bool:
         try:
-            return has_names(member) or bool(_value(self.numbers(member, PRECISION)).flat)
+            return has_names(member) or bool(self.value(self.numbers(member, PRECISION)).flat)
         except NumberMistake:
             return False
 
@@ -188,7 +203,7 @@ class _Figures:
     def _tried(self, chain: Relation, digits: _Digits) -> Relation | None:
         last = len(chain.members) - 1
         shown = tuple(
-            self.numbers(member, digits.result if i == last else digits.operands)
+            self.numbers(member, digits.result if i == last else digits.operands, digits.fractions)
             for i, member in enumerate(chain.members)
         )
         signs: list[Sign] = []
@@ -208,8 +223,12 @@ class _Figures:
             return "="
         if has_names(left):
             return "=" if _whole(right) else "≈"
-        pairs = _pairs(_value(left), _value(right))
-        return "=" if all(a.exact and b.exact and a.value == b.value for a, b in pairs) else "≈"
+        pairs = _pairs(self.value(left), self.value(right))
+        return "=" if all(map(_same, pairs)) else "≈"
+
+    def value(self, expr: Expr) -> Tensor[Num]:
+        """The value of the numerals as printed."""
+        return evaluate(rewrite(expr, _as_printed), {}, Decimal50(rational=self.display.fractions))
 
     def gives_result(self, shown: tuple[Expr, ...], signs: list[Sign]) -> bool:
         """Whether each member of numerals, rounded to the digits of the result, is the result."""
@@ -226,11 +245,13 @@ class _Figures:
 
     def _all_give(self, run: list[Expr]) -> bool:
         results = _numerals(run[-1])
-        members = [broadcast(_value(member), _shape(run[-1])).flat for member in run[:-1]]
+        members = [broadcast(self.value(member), _shape(run[-1])).flat for member in run[:-1]]
         return all(self._gives(value, result) for flat in members for value, result in zip(flat, results, strict=True))
 
-    def _gives(self, value: Num, result: Number) -> bool:
-        """Whether a value, rounded to the digits of the result, is the result."""
+    def _gives(self, value: Num, result: Numeral) -> bool:
+        """Whether a value, rounded to the digits of the result, is the result; of a fraction, whether it is the same."""
+        if isinstance(result, Quotient):
+            return not self.display.fractions or _same((value, self.value(result).item))
         places = _places(result.value)
         if result.exact:
             places = max(places, self.display.places(result.value, result.quantity or ""))
@@ -245,6 +266,12 @@ _ATTEMPTS = [
 theirs: 1 − h² of a saturated unit needs them."""
 
 
+_WITH_FRACTIONS = [*_ATTEMPTS, *(replace(digits, fractions=False) for digits in _ATTEMPTS)]
+"""A chain whose fractions do not give its result, as where a part of it is rounded, shows digits only."""
+
+Numeral = Number | Quotient
+
+
 def _places(value: Decimal) -> int:
     """How many decimals a numeral has; less than 0 where its last digit stands for tens or more."""
     exponent = value.as_tuple().exponent
@@ -257,9 +284,12 @@ def _whole(expr: Expr) -> bool:
     return all(node.exact for node in walk(expr) if isinstance(node, Number))
 
 
-def _value(expr: Expr) -> Tensor[Num]:
-    """The value of the numerals as printed."""
-    return evaluate(rewrite(expr, _as_printed), {}, Decimal50())
+def _same(pair: tuple[Num, Num]) -> bool:
+    """Whether two values are known as a whole, and equal."""
+    a, b = pair
+    if a.exact and b.exact:
+        return a.value == b.value
+    return a.ratio is not None and a.ratio == b.whole
 
 
 def _as_printed(node: Expr) -> Expr:
@@ -278,13 +308,13 @@ def _pairs(a: Tensor[Num], b: Tensor[Num]) -> Iterator[tuple[Num, Num]]:
     return zip(broadcast(a, shape).flat, broadcast(b, shape).flat, strict=True)
 
 
-def _numerals(expr: Expr) -> tuple[Number, ...]:
+def _numerals(expr: Expr) -> tuple[Numeral, ...]:
     """The numerals of a result: one, or those of an array; nothing where it is more than that."""
     match expr:
-        case Number():
+        case Number() | Quotient(numerator=Number(), denominator=Number()):
             return (expr,)
         case Array():
-            found = tuple(entry for entry in expr.entries if isinstance(entry, Number))
+            found = tuple(numeral for entry in expr.entries for numeral in _numerals(entry))
             return found if len(found) == len(expr.entries) else ()
         case _:
             return ()

@@ -40,6 +40,7 @@ from graphdsl.expr import (
 from graphdsl.fonts import extents
 from graphdsl.names import Ink
 from graphdsl.numbers import spelled, written
+from graphdsl.punctuation import current
 
 _SMALL = 0.72
 _LOWERED = -0.17
@@ -231,7 +232,7 @@ def _letters(expr: Expr) -> Runs:
         case Element():
             return (*_inner(expr.of, _ATOM), *_lowered(_joined(expr.index, ",")))
         case Array():
-            return (Run("["), *_joined(expr.entries, ", "), Run("]"))
+            return (Run("["), *_joined(expr.entries, current().between), Run("]"))
         case Relation():
             return _relation(expr)
         case IndexedSum():
@@ -254,7 +255,7 @@ def _lowered(runs: Runs) -> Runs:
 
 def _number(number: Number) -> Runs:
     negative, mantissa, exponent = written(number.value)
-    runs = (Run((_MINUS if negative else "") + mantissa),)
+    runs = (Run((_MINUS if negative else "") + mantissa.replace(".", current().mark)),)
     if exponent is None:
         return runs
     return (*runs, Run("×10"), *_raised((Run(str(exponent).replace("-", _MINUS)),)))
@@ -295,12 +296,16 @@ def _relation(expr: Relation) -> Runs:
 
 def _said(call: Call, attribute: str) -> Runs:
     """An attribute of the call as a subscript, if it is set."""
-    return _script(spelled(dict(call.attributes).get(attribute, "")), _LOWERED)
+    return _script(current().pointed(spelled(dict(call.attributes).get(attribute, ""))), _LOWERED)
 
 
 def _settings(call: Call, said: Said | None) -> Runs:
     """What stands behind the arguments, as ", stride 2"."""
-    return tuple(Run(f", {setting}") for setting in (said(dict(call.attributes)) if said is not None else ()))
+    used = current()
+    return tuple(
+        Run(f"{used.between}{used.pointed(setting)}")
+        for setting in (said(dict(call.attributes)) if said is not None else ())
+    )
 
 
 def _call(call: Call) -> Runs:
@@ -309,7 +314,12 @@ def _call(call: Call) -> Runs:
         case FunctionNotation(name) if not arguments:
             return _words(name)
         case FunctionNotation(name, primes, said):
-            return (Run(name + "′" * primes + "("), *_joined(arguments, ", "), *_settings(call, said), Run(")"))
+            return (
+                Run(name + "′" * primes + "("),
+                *_joined(arguments, current().between),
+                *_settings(call, said),
+                Run(")"),
+            )
         case PrefixNotation(sign, precedence):
             return (Run(sign), *_inner(arguments[0], precedence))
         case InfixNotation(sign, precedence):
@@ -319,7 +329,12 @@ def _call(call: Call) -> Runs:
         case RadicalNotation():
             return (Run("√"), *_inner(arguments[0], _ATOM))
         case FencesNotation(left, right, separator, attribute):
-            return (Run(left), *_joined(arguments, f"{separator} "), Run(right), *_said(call, attribute))
+            return (
+                Run(left),
+                *_joined(arguments, current().below if separator == ";" else ", "),
+                Run(right),
+                *_said(call, attribute),
+            )
         case SuperscriptNotation(base, mark) if base:
             return (*_words(base), *_raised(_letters(arguments[0])))
         case SuperscriptNotation(_, mark) if mark:
@@ -329,7 +344,7 @@ def _call(call: Call) -> Runs:
         case SubscriptedNotation("", attribute):
             return (*_inner(arguments[0], _ATOM), *_said(call, attribute))
         case SubscriptedNotation(name, attribute, said):
-            inside = (*_joined(arguments, ", "), *_settings(call, said))
+            inside = (*_joined(arguments, current().between), *_settings(call, said))
             return (Run(name), *_said(call, attribute), Run("("), *inside, Run(")"))
         case BigOperatorNotation(sign, attribute):
             return (Run(sign), *_said(call, attribute), Run(" "), *_joined(arguments, ", ", _PRODUCT))

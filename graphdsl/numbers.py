@@ -16,7 +16,9 @@ from decimal import (
     InvalidOperation,
     Overflow,
 )
+from fractions import Fraction
 from itertools import product as index_product
+from operator import add, mul, truediv
 from typing import Generic, Literal, NamedTuple, Protocol, TypeVar
 
 N = TypeVar("N")
@@ -45,10 +47,19 @@ class NumberMistake(Exception):
 
 
 class Num(NamedTuple):
-    """A carried number; `exact` says that the digits are the whole value, nothing was rounded off on the way."""
+    """A carried number; `exact` says that the digits are the whole value, nothing was rounded off on the way.
+
+    `ratio` is the whole value where digits cannot be, as 1/3, and every step towards it was rational.
+    """
 
     value: Decimal
     exact: bool = True
+    ratio: Fraction | None = None
+
+    @property
+    def whole(self) -> Fraction | None:
+        """The whole value; nothing where it is not known."""
+        return Fraction(self.value) if self.exact else self.ratio
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,23 +129,66 @@ Rounding = Literal["half_up", "cut"]
 
 @dataclass(frozen=True)
 class Display:
-    """How many decimals a number shows, by its name."""
+    """How a number is shown, by its name: with so many decimals, or, where `significant` says so, so many digits in all.
+
+    fractions: exact ones stand as such. trailing_zeros: an exact number shows as many decimals as another. comma: a
+    decimal comma, with the separators that follow from it; None is as the language has it.
+    """
 
     decimals: int = 4
     by_name: Mapping[str, int] = field(default_factory=dict)
     rounding: Rounding = "half_up"
+    significant: int | None = None
+    significant_by_name: Mapping[str, int] = field(default_factory=dict)
+    fractions: bool = False
+    trailing_zeros: bool = False
+    comma: bool | None = None
 
     def places(self, value: Decimal, key: str = "") -> int:
-        """Decimals for a value: as set, never fewer than show two significant digits, nor more than are sure of a large one."""
+        """Decimals for a value: as set, never fewer than show two significant digits, nor more than are sure of a large one.
+
+        Fewer than none where significant digits are set: 12345 with four of them is 1.235 · 10⁴.
+        """
+        significant = self._significant(key)
+        if significant is not None:
+            return significant - 1 - (value.adjusted() if value else 0)
         decimals = self.by_name.get(key, self.decimals)
         if not value:
             return decimals
         return min(max(decimals, 1 - value.adjusted()), MOST_SHOWN_DIGITS - 1 - value.adjusted())
 
-    def shown(self, value: Decimal, key: str = "", more: int = 0) -> Decimal:
-        """The value rounded to the decimals that it shows."""
-        return rounded(value, self.places(value, key) + more, self.rounding)
+    def _significant(self, key: str) -> int | None:
+        return self.significant_by_name.get(key, None if key in self.by_name else self.significant)
 
+    def shown(self, value: Decimal, key: str = "", more: int = 0) -> Decimal:
+        """The value rounded to the decimals that it shows; 9.996 is 10.0 with three digits, not 10.00."""
+        found = rounded(value, self.places(value, key) + more, self.rounding)
+        grown = self._significant(key) and found and found.adjusted() > value.adjusted()
+        return rounded(value, self.places(found, key) + more, self.rounding) if grown else found
+
+    def fraction(self, number: Num) -> Fraction | None:
+        """The value as a fraction, where fractions are shown and it is one of few digits."""
+        whole = number.whole if self.fractions else None
+        if whole is None or whole.denominator == 1:
+            return None
+        return whole if max(abs(whole.numerator), whole.denominator) <= MOST_OF_A_FRACTION else None
+
+    def settled(self, number: Num, key: str) -> Num:
+        """What a person who calculates by hand carries on: the number as it is shown.
+
+        Where fractions are shown, what was rounded stays a decimal in all that follows from it.
+        """
+        if self.fraction(number) is not None:
+            return number
+        shown = self.shown(number.value, key)
+        return Num(shown, not self.fractions or (number.exact and shown == number.value))
+
+
+MOST_OF_A_FRACTION = 9_999
+"""The greatest numerator or denominator that a page shows."""
+
+LONGEST_RATIO = 10**18
+"""Beyond it a ratio is no longer carried."""
 
 UNSURE_DIGITS = 5
 """So many of the last digits of the arithmetic depend on the way by which a value was computed."""
@@ -167,10 +221,25 @@ def trimmed(value: Decimal) -> Decimal:
     return short.quantize(Decimal(1), context=EXACT) if short.as_tuple().exponent > 0 else short  # type: ignore[operator]
 
 
+def unfolded(value: Decimal) -> Decimal:
+    """The same value without an exponent above 0, as far as a page writes it plainly: 1e3 is 1000."""
+    return value.quantize(Decimal(1), context=EXACT) if _hides_digits(value) and value.adjusted() < 21 else value
+
+
 def decimals_of(value: Decimal) -> int:
     """How many decimals the number is written with."""
     exponent = value.as_tuple().exponent
     return max(0, -exponent) if isinstance(exponent, int) else 0
+
+
+def _hides_digits(value: Decimal) -> bool:
+    """Whether the last digit stands for tens or more."""
+    exponent = value.as_tuple().exponent
+    return isinstance(exponent, int) and exponent > 0
+
+
+SMALLEST_PLAIN = -4
+"""The place of the first digit of the smallest number that a page writes without a power of ten: 0.00012."""
 
 
 class Written(NamedTuple):
@@ -182,8 +251,11 @@ class Written(NamedTuple):
 
 
 def written(value: Decimal) -> Written:
-    """The digits that a page shows: plain between 1e-6 and 1e21, else a mantissa and a power of ten."""
-    if not value or -6 <= value.adjusted() < 21:
+    """The digits that a page shows: plain between 1e-4 and 1e21, else a mantissa and a power of ten.
+
+    So is what was rounded to tens or more: no zero is printed that is not sure.
+    """
+    if not value or (SMALLEST_PLAIN <= value.adjusted() < 21 and not _hides_digits(value)):
         return Written(value < 0, format(value.copy_abs(), "f"))
     exponent = value.adjusted()
     return Written(value < 0, format(value.copy_abs().scaleb(-exponent, EXACT), "f"), exponent)
@@ -212,9 +284,10 @@ class Decimal50:
 
     name = "decimal50"
 
-    def __init__(self, carried: Display | None = None, precision: int = PRECISION):
+    def __init__(self, carried: Display | None = None, precision: int = PRECISION, rational: bool = False):
         self.carried = carried
         self.precision = precision
+        self.rational = rational or (carried is not None and carried.fractions)
         self._context = Context(
             prec=precision,
             rounding=ROUND_HALF_EVEN,
@@ -228,6 +301,8 @@ class Decimal50:
 
     def add(self, a: Num, b: Num) -> Num:
         found = self._result(self._context.add, a, b)
+        if not found.exact and (ratio := self._rational(add, a, b)):
+            return ratio
         return Num(Decimal(0), False) if self._is_residue(found, a, b) else found
 
     def _is_residue(self, total: Num, a: Num, b: Num) -> bool:
@@ -239,18 +314,38 @@ class Decimal50:
     def multiply(self, a: Num, b: Num) -> Num:
         if (a.exact and not a.value) or (b.exact and not b.value):
             return Num(Decimal(0))
-        return self._result(self._context.multiply, a, b)
+        found = self._result(self._context.multiply, a, b)
+        return found if found.exact else self._rational(mul, a, b) or found
 
     def divide(self, a: Num, b: Num) -> Num:
         if not b.value:
             raise NumberMistake("division by zero")
         if a.exact and not a.value:
             return a
-        return self._result(self._context.divide, a, b)
+        found = self._result(self._context.divide, a, b)
+        return found if found.exact else self._rational(truediv, a, b) or found
+
+    def _rational(self, operation: Callable[[Fraction, Fraction], Fraction], a: Num, b: Num) -> Num | None:
+        """The whole value of a result that has not ended within the digits; nothing where it is not known or long.
+
+        Ratios are followed wherever there is one; only a `rational` arithmetic makes new ones.
+        """
+        if a.ratio is None and b.ratio is None and not self.rational:
+            return None
+        left, right = a.whole, b.whole
+        if left is None or right is None:
+            return None
+        ratio = operation(left, right)
+        if max(abs(ratio.numerator), ratio.denominator) > LONGEST_RATIO:
+            return None
+        found = self._result(self._context.divide, Num(Decimal(ratio.numerator)), Num(Decimal(ratio.denominator)))
+        return found if found.exact else found._replace(ratio=ratio)
 
     def power(self, base: Num, exponent: Num) -> Num:
         if exponent.value == exponent.value.to_integral_value() and 0 <= exponent.value <= 64:
             return self._integer_power(base, int(exponent.value))
+        if base.value and exponent.value == -1 and (self.rational or base.ratio is not None):
+            return self.divide(Num(Decimal(1)), base)
         if base.value < 0 and exponent.value != exponent.value.to_integral_value():
             raise NumberMistake("a negative number to a fractional power")
         if not base.value and exponent.value < 0:
@@ -270,7 +365,7 @@ class Decimal50:
         return (a.value > b.value) - (a.value < b.value)
 
     def settle(self, value: Num, key: str) -> Num:
-        return value if self.carried is None else Num(self.carried.shown(value.value, key))
+        return value if self.carried is None else self.carried.settled(value, key)
 
     def _result(self, operation: Callable[[Decimal, Decimal], Decimal], a: Num, b: Num) -> Num:
         context = self._context
@@ -343,6 +438,11 @@ class Decimal50:
             return self.by_mpmath(name, x)
         limits = {"erf": (1, -1), "erfc": (0, 2)}[name]
         return Num(Decimal(limits[x.value < 0]), False)
+
+
+def arithmetic(carry: Carry, display: Display) -> Decimal50:
+    """The arithmetic that carries numbers as it is said, in full or, as by hand, as they are displayed."""
+    return Decimal50(display if carry == "displayed" else None, rational=display.fractions)
 
 
 def too_large() -> NumberMistake:

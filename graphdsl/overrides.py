@@ -64,7 +64,7 @@ KNOWN = {
         "weight_decay", "clip_value", "clip_norm", "decay", "decay_every", "stop_at", "stop_each", "checkpoints", "error",
         "mu", "beta", "beta1", "beta2", "rho", "epsilon", "t",
     ),
-    "numbers": ("carry", "decimals", "rounding", "significant"),
+    "numbers": ("carry", "decimals", "significant", "rounding", "fractions", "trailing_zeros", "comma"),
     "report": tuple(KEYS),
     "init": ("seed",),
 }  # fmt: skip

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Concatenate, Literal, NamedTuple, ParamSpec, TypeVar
+
+from graphdsl.punctuation import punctuated
 
 if TYPE_CHECKING:
     from graphdsl.document import Booklet, Document, Drawing
@@ -22,16 +25,32 @@ class Made(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What an author may say of a format: the name of the file without its ending, a fragment, the engine of a PDF."""
+    """What an author may say of a format: the name of the file without its ending, a fragment, the engine of a PDF, folders of fonts."""
 
     stem: str = "solution"
     fragment: bool = False
     engine: Engine = "typst"
+    fonts: tuple[str, ...] = ()
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _punctuated(make: Callable[Concatenate[Document, P], T]) -> Callable[Concatenate[Document, P], T]:
+    """A writer that writes decimal commas where the document has them."""
+
+    def made(document: Document, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        with punctuated(document.comma):
+            return make(document, *args, **kwargs)
+
+    return wraps(make)(made)
 
 
 # Every writer is imported when it is asked for: a text waits for no PDF.
 
 
+@_punctuated
 def text(document: Document) -> str:
     """The page as plain text, 80 columns wide."""
     from graphdsl.write import text
@@ -39,6 +58,7 @@ def text(document: Document) -> str:
     return text.write(document)
 
 
+@_punctuated
 def typst(document: Document) -> str:
     """The page as a Typst source."""
     from graphdsl import picture
@@ -47,6 +67,7 @@ def typst(document: Document) -> str:
     return typst.write(document, picture.svg)
 
 
+@_punctuated
 def latex(document: Document, fragment: bool = False) -> str:
     """The page as a LaTeX document, or as a fragment for `\\input`."""
     from graphdsl.write import latex, tikz_plot
@@ -54,6 +75,7 @@ def latex(document: Document, fragment: bool = False) -> str:
     return latex.write(document, tikz_plot.picture, fragment)
 
 
+@_punctuated
 def html(document: Document) -> str:
     """The page as one HTML file that needs no other."""
     from graphdsl import picture
@@ -62,7 +84,8 @@ def html(document: Document) -> str:
     return html.write(document, picture.svg)
 
 
-def pdf(document: Document, engine: Engine = "typst") -> bytes:
+@_punctuated
+def pdf(document: Document, engine: Engine = "typst", fonts: tuple[str, ...] = ()) -> bytes:
     """The page as PDF, by Typst in-process or by an installed TeX."""
     if engine != "typst":
         from graphdsl.write import tex_engine
@@ -71,9 +94,10 @@ def pdf(document: Document, engine: Engine = "typst") -> bytes:
     from graphdsl import picture
     from graphdsl.write import pdf
 
-    return pdf.render(document, picture.svg)
+    return pdf.render(document, picture.svg, fonts)
 
 
+@_punctuated
 def markdown(document: Document, stem: str, dialect: Literal["github", "quarto"]) -> Made:
     """The page as Markdown, and its figures, which stand beside it."""
     from graphdsl import picture
@@ -100,16 +124,22 @@ def bound(booklet: Booklet) -> Document:
         before = (Paragraph(own.subtitle),) if own.subtitle else ()
         after = (Paragraph(own.colophon),) if own.colophon else ()
         parts.append(Section((Text(chapter.title),), (*before, *own.blocks, *after), f"chapter@{number}"))
-    return Document(booklet.title, (), (contents, *parts), (), booklet.language, booklet.page)
+    comma = any(chapter.document.comma for chapter in booklet.chapters)
+    return Document(booklet.title, (), (contents, *parts), (), booklet.language, booklet.page, comma)
 
 
 def booklet(whole: Booklet, format: str, wish: Wish) -> Made:
     """The files of a booklet in one of FORMATS; as PDF by Typst, whose pages have numbers."""
+    with punctuated(any(chapter.document.comma for chapter in whole.chapters)):
+        return _booklet(whole, format, wish)
+
+
+def _booklet(whole: Booklet, format: str, wish: Wish) -> Made:
     if format == "pdf":
         from graphdsl import picture
         from graphdsl.write import pdf
 
-        return _alone(pdf.render_booklet(whole, picture.svg))
+        return _alone(pdf.render_booklet(whole, picture.svg, wish.fonts))
     if format == "typst":
         from graphdsl import picture
         from graphdsl.write import typst
@@ -130,7 +160,7 @@ def _alone(content: str | bytes) -> Made:
 
 
 FORMATS: Mapping[str, Format] = {
-    "pdf": Format(".pdf", lambda document, wish: _alone(pdf(document, wish.engine))),
+    "pdf": Format(".pdf", lambda document, wish: _alone(pdf(document, wish.engine, wish.fonts))),
     "html": Format(".html", lambda document, wish: _alone(html(document))),
     "latex": Format(".tex", lambda document, wish: _alone(latex(document, wish.fragment))),
     "markdown": Format(".md", lambda document, wish: markdown(document, wish.stem, "github")),

@@ -39,6 +39,9 @@ Part = Literal["forward", "backward", "update"]
 PageSize = Literal["a4", "letter"]
 """The paper of a PDF or of a LaTeX document."""
 
+Language = Literal["en", "de", "ja", "zh-Hant"]
+"""The languages of a page; there is a file of phrases for each."""
+
 PARTS: tuple[Part, ...] = get_args(Part)
 
 
@@ -90,6 +93,11 @@ KEYS: Mapping[str, Key] = {
         default="`ours`; on a sheet of questions `none`",
         quoted=True,
     ),
+    "language": Key(
+        (*get_args(Language), "zh"),
+        says="The language of the page: English, German, Japanese or traditional Chinese (`zh-Hant`, or `zh`).",
+        default="`en`",
+    ),
     "tangents": Key(says="Whose forward mode is shown.", form="[x1, x2]"),
     "nudges": Key(says="What is changed a little, and by how much.", form="[b = 0.001]"),
     "notices": Key(
@@ -123,7 +131,7 @@ KEYS: Mapping[str, Key] = {
         default="`default`",
         quoted=True,
     ),
-    **dict.fromkeys(("gates", "language", "view"), Key()),
+    **dict.fromkeys(("gates", "view"), Key()),
 }
 """Every key of `report`. Each that says what it does is an option of the command line too."""
 
@@ -186,6 +194,7 @@ class Report:
     details: Mapping[Part, Detail] = field(default_factory=dict)
     explain: frozenset[str] = frozenset()
     page: PageSize = "a4"
+    language: Language = "en"
     tangents: tuple[str, ...] = ()
     nudges: Mapping[str, Decimal] = field(default_factory=dict)
     notices: bool = True

@@ -20,6 +20,7 @@ from graphdsl.numbers import (
     Num,
     NumberMistake,
     Tensor,
+    arithmetic,
     decimals_of,
     rounded,
     scalar,
@@ -450,4 +451,4 @@ def _round(trace: Trace, after: int) -> Round:
 
 def _as_carried(trace: Trace) -> Decimal50:
     model = trace.graph.model
-    return Decimal50(model.display if model.carry == "displayed" else None)
+    return arithmetic(model.carry, model.display)

@@ -13,6 +13,7 @@ from graphdsl import page
 from graphdsl.diagnostics import Diagnostic, Source, SpecError, SpecErrors
 from graphdsl.limits import raised
 from graphdsl.page import Made, Wish
+from graphdsl.punctuation import punctuated
 from graphdsl.report import Paper, Report, Style
 
 if TYPE_CHECKING:
@@ -136,9 +137,9 @@ def _in_own_symbols(model: Model, path: Path) -> Model:
 
 def arithmetic(model: Model) -> Decimal50:
     """Decimals of fifty digits, carried in full or, as by hand, as they are displayed."""
-    from graphdsl.numbers import Decimal50
+    from graphdsl import numbers
 
-    return Decimal50(model.display if model.carry == "displayed" else None)
+    return numbers.arithmetic(model.carry, model.display)
 
 
 @dataclass(frozen=True)
@@ -169,9 +170,18 @@ class Solution:
         from graphdsl.phrases import load
         from graphdsl.pieces import only
 
-        told = explain(self.trace, self.check, self.verdicts, load(), self.diagram, self.report)
-        page = noted(figures(told, self.model.display), self.model)
-        return only(page, *self.report.sections) if self.report.sections else page
+        with punctuated(self.comma):
+            told = explain(self.trace, self.check, self.verdicts, load(self.report.language), self.diagram, self.report)
+            page = replace(noted(figures(told, self.model.display), self.model), comma=self.comma)
+            return only(page, *self.report.sections) if self.report.sections else page
+
+    @property
+    def comma(self) -> bool:
+        """Whether the page has a decimal comma."""
+        from graphdsl.phrases import WITH_COMMA
+
+        said = self.model.display.comma
+        return self.report.language in WITH_COMMA if said is None else said
 
     def explained(self, name: str, step: int | None = None, style: Style | None = None) -> Document:
         """One value, derivative or update in full: `dE/dw13`, `H1`, `w13.after`, `updates`; a whole tensor in matrices."""
@@ -180,8 +190,9 @@ class Solution:
         from graphdsl.phrases import load
         from graphdsl.pieces import explained
 
-        told = figures(explained(self.trace, load(), name, step, style), self.model.display)
-        return noted(told, self.model)
+        with punctuated(self.comma):
+            told = explained(self.trace, load(self.report.language), name, step, style)
+            return replace(noted(figures(told, self.model.display), self.model), comma=self.comma)
 
     def text(self) -> str:
         """The page as plain text, 80 columns wide."""
@@ -215,7 +226,8 @@ class Solution:
         from graphdsl.values import named_values
         from graphdsl.write import tex_values
 
-        return tex_values.write(numerals(named_values(self.trace), self.model.display))
+        with punctuated(self.comma):
+            return tex_values.write(numerals(named_values(self.trace), self.model.display))
 
     def view(
         self, kind: View = "network", step: int = 1, show: Iterable[str] = (), elementary: bool = False
@@ -225,7 +237,9 @@ class Solution:
         from graphdsl.noted import noted_drawing
         from graphdsl.views import view
 
-        return noted_drawing(drawing(view(self.trace, kind, step, show, elementary), self.model.display), self.model)
+        with punctuated(self.comma):
+            drawn = drawing(view(self.trace, kind, step, show, elementary), self.model.display)
+            return noted_drawing(drawn, self.model)
 
     def drawing(
         self,
@@ -241,7 +255,8 @@ class Solution:
         from graphdsl.views import alt
 
         drawn = self.view(kind, step, show, elementary)
-        return draw.render(drawn, format, alt(drawn, load()))
+        with punctuated(self.comma):
+            return draw.render(drawn, format, alt(drawn, load(self.report.language)))
 
     def render(self, format: str, wish: Wish | None = None, document: Document | None = None) -> Made:
         """The files of the page, or of another document of this solution, in one of FORMATS."""
@@ -268,7 +283,7 @@ class Bound:
         from graphdsl.document import Booklet, Chapter
         from graphdsl.phrases import load
 
-        phrases = load()
+        phrases = load(self.solutions[0].report.language)
         chapters: list[Chapter] = []
         for paper in self.papers or (None,):
             for found in self.solutions:

@@ -73,4 +73,4 @@ def _name(of: str, key: str) -> str:
 
 
 def _number(of: str, key: str, value: Num) -> Number:
-    return Number(value.value, value.exact, f"d{of}/d{key}" if of else key, False)
+    return Number(value.value, value.exact, f"d{of}/d{key}" if of else key, False, ratio=value.ratio)

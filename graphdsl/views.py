@@ -64,11 +64,13 @@ class _Reading:
         return self.sample.gradients[self.objective.key] if self.objective is not None else {}
 
     def value(self, key: str, value: Num) -> Number:
-        return Number(value.value, value.exact, key if key[0] != "%" else "", key in self.data)
+        return Number(value.value, value.exact, key if key[0] != "%" else "", key in self.data, ratio=value.ratio)
 
     def gradient(self, key: str, value: Num) -> Number:
         assert self.objective is not None
-        return Number(value.value, value.exact, f"d{self.objective.key}/d{key}" if key[0] != "%" else "", False)
+        return Number(
+            value.value, value.exact, f"d{self.objective.key}/d{key}" if key[0] != "%" else "", False, ratio=value.ratio
+        )
 
 
 def view(

@@ -6,12 +6,22 @@ import shutil
 
 import pytest
 
+from graphdsl.write.wide_fonts import FACES, FontError, font_files
+
 PROGRAMS = {
     "poppler": ("pdftotext", "pdftoppm", "pdfinfo"),
     "tex": ("pdflatex", "lualatex"),
     "chromium": ("chromium",),
 }
 """What the tests with a mark need."""
+
+
+def has_fonts() -> bool:
+    """Whether there are fonts for Japanese and for traditional Chinese, which the mark `cjk` asks for."""
+    try:
+        return all(font_files("前", language) for language in FACES)
+    except FontError:
+        return False
 
 
 LONGEST_SERIES = 7
@@ -22,6 +32,7 @@ LONGEST_SERIES = 7
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out the tests whose mark names a program that is not installed; most of a long series are slow."""
     missing = [mark for mark, programs in PROGRAMS.items() if not all(map(shutil.which, programs))]
+    missing += [] if has_fonts() else ["cjk"]
     left_out = [item for item in items if any(map(item.get_closest_marker, missing))]
     items[:] = [item for item in items if item not in left_out]
     config.hook.pytest_deselected(items=left_out)

@@ -200,7 +200,9 @@ class Scope:
         return Reader(list(own.body), within).whole()
 
 
-_CALLED = re.compile(r"(?:activation|function)\s+([^\W\d]\w*)\(([^()]*)\) = (.*)")
+_CALLED = re.compile(
+    r"(?:activation|function|Aktivierungsfunktion|Funktion|活性化関数|関数|活化函數|函數)\s+([^\W\d]\w*)\(([^()]*)\) = (.*)"
+)
 
 
 def definitions(lines: Iterable[str]) -> dict[str, tuple[Definition, ...]]:
@@ -836,6 +838,12 @@ def _nearly(a: Value, b: Value, at: int, made: list[Member], signs: list[str], r
 def leading_numeral(text: str) -> str:
     match = _RESULT.match(text) or re.match(r"\s*\[[^\[\]]*\]ᵀ?", text)
     return match[0] if match else text
+
+
+def pointed(text: str) -> str:
+    """The text of a page with decimal commas as one with points: 1,5 is 1.5, lists have commas, and rows semicolons."""
+    found = re.sub(r"_\{[^}]*\}|(?<=\d),(?=\d)", lambda match: "." if match[0] == "," else match[0], text)
+    return found.replace(";", ",").replace("∣", ";")
 
 
 def false_lines(text: str, rounding: Rounding = "half_up") -> list[str]:

@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parent.parent / "graphdsl"
 
 # From the ground up; a module may import from its own floor and from those below. A package stands for its modules.
 FLOORS = (
-    {"numbers", "limits", "diagnostics"},
+    {"numbers", "punctuation", "limits", "diagnostics"},
     {"names", "fonts", "draws"},
     {"expr"},
     {"diagram", "document", "lettering", "outline", "plot", "chart"},

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from reading import count, false_lines
 from test_write import PAYLOADS, PRINTED, SVG, document, everywhere, meant, paragraph, read, section, trees
 
-from graphdsl import draw, picture
+from graphdsl import picture
 from graphdsl.document import Derivation, Document, Figure, Note, Table
 from graphdsl.expr import Expr, Power, add, equals, multiply, negate
 from graphdsl.solve import Solution, solve
@@ -239,8 +239,8 @@ def test_signs_of_a_column_meet_and_so_do_decimal_marks() -> None:
     columns = [e.get("style") for e in page.iter("div") if "alike" in (e.get("class") or "")]
     assert columns == ["--columns: 3"] * 3
     pads = [e.get("style") for e in page.iter("i")]
-    assert "--digits: 2; --mark: 0" in pads
-    assert "--digits: 4; --mark: 1" in pads
+    assert "--room: 1.000em" in pads  # two digits
+    assert "--room: 2.278em" in pads  # four digits and the mark
 
 
 def test_what_touches_a_formula_stays_with_it() -> None:

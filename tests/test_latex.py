@@ -188,8 +188,8 @@ def test_decimal_marks_of_a_column_meet() -> None:
     rows = tuple((words(n(value)),) for value in ("14", "8.75", "-0.0525"))
     printed = source(Table((words("v"),), rows, (True,)))
     assert [row.strip() for row in printed.splitlines() if row.strip().startswith("$")] == [
-        r"$14\phantom{.0000}$ \\",
-        r"$8.75\phantom{00}$ \\",
+        r"$14$\hspace{2.278em} \\",
+        r"$8.75$\hspace{1.000em} \\",
         r"$-0.0525$ \\",
     ]
 

@@ -105,8 +105,9 @@ def test_plain(value: str, expected: str) -> None:
     ("value", "expected"),
     [
         ("-1.50", Written(True, "1.50")), ("0", Written(False, "0")), ("0.00", Written(False, "0.00")),
-        ("0.0000012", Written(False, "0.0000012")), ("4.385e-8", Written(False, "4.385", -8)),
-        ("-5e22", Written(True, "5", 22)), ("1e20", Written(False, "1" + "0" * 20)),
+        ("0.00012", Written(False, "0.00012")), ("0.000012", Written(False, "1.2", -5)), ("4.385e-8", Written(False, "4.385", -8)),
+        ("-5e22", Written(True, "5", 22)), ("1" + "0" * 20, Written(False, "1" + "0" * 20)),
+        ("1.235e4", Written(False, "1.235", 4)),
         ("0." + "1" * 40, Written(False, "0." + "1" * 40)),
     ],
 )  # fmt: skip

@@ -153,6 +153,11 @@ def _array(rows: list[str], fenced: bool) -> str:
     return f"⟦{rows[0]}⟧ᵀ" if len(rows) == 1 else f"⟦{'; '.join(rows)}⟧"
 
 
+def pointed(source: str) -> str:
+    """LaTeX with decimal commas as one with points, before it is read."""
+    return re.sub(r"(?<!\\);", ",", source.replace("{,}", ".")).replace(r"\mid", ";")
+
+
 def formula(source: str) -> str:
     """Mathematics of LaTeX on one line of text."""
     found = re.sub(r"\s+", " ", _Math(source).until("")).strip()

@@ -18,7 +18,7 @@ from graphdsl.check.resolve import Resolver
 from graphdsl.check.rules import rules
 from graphdsl.check.samples import samples
 from graphdsl.check.scope import Scope, article, spread
-from graphdsl.check.settings import numbers, report
+from graphdsl.check.settings import numbers, report, wants_fractions
 from graphdsl.check.training import state_names, training
 from graphdsl.check.views import asked
 from graphdsl.derive.element import entry_symbols
@@ -72,7 +72,7 @@ def check(spec: Spec) -> Model:
     for family in expanded.families:
         scope.declare_family(family.name, family.members)
     scope.declare_broken(expanded.broken, "node")
-    resolver = Resolver(scope, functions)
+    resolver = Resolver(scope, functions, wants_fractions(spec.of(Options)))
     enter_losses(resolver)
     definitions = Definitions(scope, resolver)
     sizes = declare_symbols(spec.of(Symbols), scope, resolver)

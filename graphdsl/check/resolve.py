@@ -55,8 +55,9 @@ Chosen = int | tuple[int, ...]
 class Resolver:
     """Looks every name and call of a formula up; answers nothing where a mistake was reported."""
 
-    def __init__(self, scope: Scope, functions: Mapping[str, Function] | None = None):
+    def __init__(self, scope: Scope, functions: Mapping[str, Function] | None = None, rational: bool = False):
         self.scope = scope
+        self.arithmetic = Decimal50(rational=rational)
         self.reporter = scope.reporter
         self.functions = functions or {}
         self._rows: dict[str, Operation | None] = {}
@@ -332,7 +333,7 @@ class Resolver:
         if typed is None:
             return None
         try:
-            return evaluate(typed.expr, {}, Decimal50())
+            return evaluate(typed.expr, {}, self.arithmetic)
         except NumberMistake as mistake:
             self.reporter.error(mistake.message, expr.span, hint=mistake.hint)
             return None

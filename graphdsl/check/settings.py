@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from graphdsl.check.resolve import Resolver
 from graphdsl.check.scope import Scope
 from graphdsl.derive.element import part
 from graphdsl.diagnostics import did_you_mean
-from graphdsl.expr import Element, Expr, Number, Quotient, Symbol
+from graphdsl.expr import Element, Expr, Number, Product, Quotient, Sum, Symbol
 from graphdsl.names import plain_name
-from graphdsl.numbers import Carry, Display, Num, Rounding, indices
+from graphdsl.numbers import Carry, Display, Num, indices
 from graphdsl.report import KEYS, PARTS
 from graphdsl.syntax import Options, Quoted, Setting
 
 MOST_DECIMALS = 30
-LATER_NUMBERS_SETTINGS = frozenset(["significant", "fractions", "trailing_zeros", "comma"])
+MOST_SIGNIFICANT = 30
+NUMBERS_SETTINGS = ["carry", "decimals", "significant", "rounding", "fractions", "trailing_zeros", "comma"]
+_COUNTS = {"decimals": (0, MOST_DECIMALS), "significant": (1, MOST_SIGNIFICANT)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +33,8 @@ class Numbers:
 def numbers(statements: Iterable[Options], states: Collection[str], scope: Scope, resolver: Resolver) -> Numbers:
     """How values are carried and shown; `states` are the names that an optimizer assigns."""
     carry: Carry = "full"
-    rounding: Rounding = "half_up"
-    decimals, by_name = 4, dict[str, int]()
+    shown: dict[str, Any] = {}
+    counts: dict[str, dict[str, int]] = {"decimals": {}, "significant": {}}
     said: dict[str, Setting] = {}
     for setting in (s for statement in statements for s in statement.settings):
         if not setting.brackets and said_twice(setting.name.text, setting, said, scope):
@@ -42,16 +45,37 @@ def numbers(statements: Iterable[Options], states: Collection[str], scope: Scope
                 carry = "displayed" if word == "displayed" else "full"
             case "rounding":
                 word = word_of(setting, ("half_up", "cut"), scope)
-                rounding = "cut" if word == "cut" else "half_up"
-            case "decimals":
-                value = whole(setting, 0, MOST_DECIMALS, scope, resolver)
+                shown["rounding"] = "cut" if word == "cut" else "half_up"
+            case "decimals" | "significant" as kind:
+                least, most = _COUNTS[kind]
+                value = whole(setting, least, most, scope, resolver)
                 if value is not None and setting.brackets:
-                    by_name |= dict.fromkeys(_keys(setting, states, scope, resolver), value)
+                    counts[kind] |= dict.fromkeys(_keys(setting, states, scope, resolver), value)
                 elif value is not None:
-                    decimals = value
+                    shown[kind] = value
+            case "fractions" | "trailing_zeros" | "comma" as switch:
+                shown[switch] = word_of(setting, ("on", "off"), scope) == "on"
             case _:
-                unknown_option(setting, ["carry", "decimals", "rounding"], scope, LATER_NUMBERS_SETTINGS)
-    return Numbers(carry, Display(decimals, by_name, rounding))
+                unknown_option(setting, NUMBERS_SETTINGS, scope)
+    _one_way_of_counting(said, counts, scope)
+    return Numbers(carry, Display(**shown, by_name=counts["decimals"], significant_by_name=counts["significant"]))
+
+
+def wants_fractions(statements: Iterable[Options]) -> bool:
+    """Whether `numbers` asks for fractions; what is given as 1/3 is then carried as that."""
+    settings = (s for statement in statements if statement.kind == "numbers" for s in statement.settings)
+    said = (s.value for s in settings if s.name.text == "fractions")
+    return any(isinstance(v, Symbol) and v.key == "on" for v in said)
+
+
+def _one_way_of_counting(said: Mapping[str, Setting], counts: Mapping[str, Mapping[str, int]], scope: Scope) -> None:
+    """Digits are counted from the decimal mark or from the first; not both, for one name or for all."""
+    if {"decimals", "significant"} <= said.keys():
+        scope.reporter.error(
+            "`decimals` and `significant` are two ways to say how many digits are shown",
+            max(said["decimals"].span, said["significant"].span, key=lambda span: span.start),
+            hint="keep one of them; decimals[y] = 2 beside significant = 4 is possible",
+        )
 
 
 def report(statements: Iterable[Options], scope: Scope) -> dict[str, Setting]:
@@ -90,8 +114,20 @@ def word(settings: Mapping[str, Setting], key: str) -> str:
     """The word or text of a key that was checked; nothing where it was not said."""
     if key not in settings:
         return ""
-    value = settings[key].value
-    return value.text if isinstance(value, Quoted) else value.key if isinstance(value, Symbol) else ""
+    return _said(settings[key].value)
+
+
+def _said(value: Expr | Quoted) -> str:
+    """A word, bare or quoted; zh-Hant is one too."""
+    match value:
+        case Quoted():
+            return value.text
+        case Symbol():
+            return value.key
+        case Sum((Symbol() as first, Product((Number() as sign, Symbol() as second)))) if sign.value == -1:
+            return f"{first.key}-{second.key}"
+        case _:
+            return ""
 
 
 def said_twice(key: str, setting: Setting, said: dict[str, Setting], scope: Scope) -> bool:
@@ -140,7 +176,7 @@ def whole(setting: Setting, least: int, most: int, scope: Scope, resolver: Resol
 def word_of(setting: Setting, known: tuple[str, ...], scope: Scope) -> str:
     """One of the words that an option knows."""
     value = setting.value
-    word = value.key if isinstance(value, Symbol) else value.text if isinstance(value, Quoted) else ""
+    word = _said(value)
     if word not in known:
         hint = did_you_mean(word, known)
         scope.reporter.error(f"`{setting.name.text}` is {' or '.join(known)}", value.span or setting.span, hint=hint)

@@ -397,4 +397,4 @@ def _colophon(model: Model, check: Check, phrases: Phrases) -> Inlines:
     if check.sampled:
         words.append(phrases.say("colophon_sampled"))
     words.append(phrases.say("colophon_program", version=__version__))
-    return tuple(part for i, item in enumerate(words) for part in ((Text(" "),) if i else ()) + item)
+    return phrases.sentences(words)

@@ -15,7 +15,7 @@ from graphdsl.explain.worked import Pass, numeral, worked
 from graphdsl.expr import ONE, Call, Expr, Number, Partial, Symbol, add, multiply, rewrite, substitute
 from graphdsl.model import Training
 from graphdsl.names import Ink
-from graphdsl.numbers import Decimal50, Num
+from graphdsl.numbers import Decimal50, Num, arithmetic
 from graphdsl.ops import LINEAR
 from graphdsl.optimizers import GRADIENT, THETA, THRESHOLDS, old
 from graphdsl.phrases import Phrases
@@ -140,8 +140,8 @@ class _Directions:
     def _gives(self, expr: Expr, wanted: Num, key: str) -> bool:
         """Whether the line's own numbers are those of the pass, which may go deeper into a formula."""
         model = self.at.graph.model
-        arithmetic = Decimal50(model.display if model.carry == "displayed" else None)
-        found = arithmetic.settle(evaluate(expr, {}, arithmetic).item, f"d{self._loss}/d{key}").value
+        own = arithmetic(model.carry, model.display)
+        found = own.settle(evaluate(expr, {}, own).item, f"d{self._loss}/d{key}").value
         return abs(found - wanted.value) <= abs(wanted.value) * TOLERANCE
 
 

@@ -36,7 +36,7 @@ from graphdsl.expr import (
 from graphdsl.graph import Graph, Shared, entry_symbols, has_own_entries, sharing
 from graphdsl.model import Model, Quantity, Training, is_stand_in
 from graphdsl.names import Ink, ink_of
-from graphdsl.numbers import Decimal50, Num
+from graphdsl.numbers import Decimal50, Display, Num
 from graphdsl.ops import ACTIVATIONS, NORM, SQRT, STD
 from graphdsl.optimizers import COUNT, old
 from graphdsl.phrases import Phrases
@@ -288,6 +288,7 @@ def conventions(trace: Trace, phrases: Phrases) -> Note:
             words.append(phrases.say("loss_half", error=Math(graph.symbols[model.loss.key])))
     if not model.letters:
         words.append(_rounding(model, phrases))
+        words += [phrases.say("fractions_shown")] if model.display.fractions else []
     words += _classes(model, phrases)
     words += _drawn(model, phrases)
     words += _kinks(graph, phrases)
@@ -305,8 +306,7 @@ def needed(trace: Trace, phrases: Phrases) -> tuple[Inlines, ...]:
     graph, model = trace.graph, trace.graph.model
     words: list[Inlines] = []
     if not model.letters:
-        count = model.display.decimals
-        decimals = phrases.words("decimal_one" if count == 1 else "decimals_many", count=count)
+        decimals = _digits(model.display, phrases)
         cut = "_cut" if model.display.rounding == "cut" else ""
         words.append(phrases.say(f"sheet_rounding_{model.carry}{cut}", decimals=decimals))
     words += [*_classes(model, phrases), *_kinks(graph, phrases), *_samples(graph, phrases)]
@@ -390,10 +390,19 @@ def _is_square(expr: Expr) -> bool:
 
 
 def _rounding(model: Model, phrases: Phrases) -> Inlines:
-    cut = "_cut" if model.display.rounding == "cut" else ""
-    count = model.display.decimals
-    decimals = phrases.words("decimal_one" if count == 1 else "decimals_many", count=count)
-    return phrases.say(f"rounding_{model.carry}{cut}", decimals=decimals)
+    display = model.display
+    cut = "_cut" if display.rounding == "cut" else ""
+    told = _digits(display, phrases)
+    if display.significant is not None:
+        return phrases.say(f"rounding_{model.carry}{cut}_significant", digits=told)
+    return phrases.say(f"rounding_{model.carry}{cut}", decimals=told)
+
+
+def _digits(display: Display, phrases: Phrases) -> str:
+    """4 decimals, or 4 significant digits."""
+    if display.significant is None:
+        return phrases.counted("decimal", display.decimals)
+    return phrases.counted("digit", display.significant)
 
 
 def _drawn(model: Model, phrases: Phrases) -> Iterator[Inlines]:
@@ -419,7 +428,7 @@ def _law(by: Distribution | Scheme, phrases: Phrases) -> tuple[Inlines, Expr, Ex
         return (), numeral(by.a, PRODUCT, True), numeral(by.b, PRODUCT, True)
     below = add(FAN_IN, FAN_OUT) if by.both else FAN_IN
     root = Call(SQRT, (Quotient(number(by.numerator), below),))
-    names = (Math(FAN_IN), Text(phrases.words("and")), Math(FAN_OUT)) if by.both else (Math(FAN_IN),)
+    names = (Math(FAN_IN), Text(phrases.words("and_two")), Math(FAN_OUT)) if by.both else (Math(FAN_IN),)
     fan = phrases.say(f"drawn_fan_{'both' if by.both else 'in'}", fan=names, source=by.source)
     return fan, ZERO if by.normal else negate(root), root
 

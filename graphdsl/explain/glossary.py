@@ -29,6 +29,7 @@ from graphdsl.expr import (
 from graphdsl.model import Node
 from graphdsl.names import Ink
 from graphdsl.phrases import Phrases
+from graphdsl.punctuation import current
 
 LETTERS = "vuaxq"
 """What a definition calls its argument: the first of these that is no name of the page."""
@@ -91,7 +92,7 @@ def _lanes(formulas: Sequence[Expr], phrases: Phrases) -> Iterator[Item]:
 
 
 def _told(key: str, phrases: Phrases) -> Item:
-    term, _, words = phrases.words(key).partition(": ")
+    term, _, words = phrases.words(key, below=current().below).partition(": ")
     return Item((Text(term),), (Text(words),))
 
 

@@ -32,7 +32,7 @@ from graphdsl.expr import (
     walk,
 )
 from graphdsl.graph import Graph, entry_symbols
-from graphdsl.numbers import Decimal50, Num, NumberMistake, Tensor, scalar
+from graphdsl.numbers import Decimal50, Num, NumberMistake, Tensor, arithmetic, scalar
 from graphdsl.ops import ABS, LN, LN_PROBABILITY, NORM, RELU, SIGMOID, TANH, call
 from graphdsl.phrases import Phrases
 from graphdsl.run import forward, over, over_batch
@@ -306,7 +306,7 @@ def _loss_along(seen: Seen, part: Decimal) -> Num | None:
         own = seen.round.parameters.get(quantity.symbol.key, quantity.value)
         flat = tuple(_moved(seen, entry.key, x, part) for entry, x in zip(entries, own.flat, strict=True))
         moved[quantity.symbol.key] = Tensor(own.shape, flat)
-    carried = Decimal50(model.display if model.carry == "displayed" else None)
+    carried = arithmetic(model.carry, model.display)
     try:
         found = [forward(seen.graph, {**moved, **_data(seen, sample)}, carried) for sample in seen.samples]
     except (NumberMistake, ArithmeticError):

@@ -69,7 +69,7 @@ def question(task: Task, graph: Graph, phrases: Phrases) -> Inlines:
     listed: list[Inlines] = [_what(wanted, names, phrases) for wanted in task.wanted]
     words: list[Inlines] = [(Text(task.text),)] if task.text else []
     words += [phrases.listed(listed)] if listed else []
-    return tuple(part for i, item in enumerate(words) for part in ((Text(" "),) if i else ()) + item)
+    return phrases.sentences(words)
 
 
 def _what(wanted: Wanted, names: dict[str, Symbol], phrases: Phrases) -> Inlines:

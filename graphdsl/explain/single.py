@@ -178,7 +178,7 @@ class _Single:
         """Round 2: ∂E/∂w₁₃"""
         what = self._what()
         if self.asked.step > self.trace.count:
-            return (*self.phrases.say("updated_pass"), Text(": "), *what)
+            return self.phrases.say("updated_pass_of", part=what)
         if self.trace.count > 1:
             return self.phrases.say("in_round", number=self.asked.step, part=what)
         return what

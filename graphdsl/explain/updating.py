@@ -217,7 +217,8 @@ def change_symbol(symbol: Symbol) -> Symbol:
 
 def turned(value: Num) -> Num:
     """With the other sign."""
-    return Num(value.value.copy_negate() if value.value else value.value, value.exact)
+    other = value.value.copy_negate() if value.value else value.value
+    return Num(other, value.exact, None if value.ratio is None else -value.ratio)
 
 
 @dataclass(frozen=True)

@@ -141,7 +141,7 @@ class _Whole:
         what = Partial(asked.of, asked.symbol) if asked.of is not None else asked.symbol
         words: Inlines = (Math(after_symbol(asked.symbol) if asked.kind == "update" else what),)
         if self.step > self.trace.count:
-            return (*self.phrases.say("updated_pass"), Text(": "), *words)
+            return self.phrases.say("updated_pass_of", part=words)
         if self.trace.count > 1:
             return self.phrases.say("in_round", number=self.step, part=words)
         return words

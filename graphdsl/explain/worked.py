@@ -65,7 +65,7 @@ class Pass:
 
 def numeral(value: Num, quantity: str, given: bool = False) -> Number:
     """A carried number as it enters the document."""
-    return Number(value.value, value.exact, quantity, given)
+    return Number(value.value, value.exact, quantity, given, ratio=value.ratio)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +157,7 @@ def _pieces(call: Call) -> Cases | None:
 def _named_constant(value: Expr) -> Number:
     """λ as the number that it stands for."""
     assert isinstance(value, Number)
-    return Number(value.value, False, PRODUCT, False)
+    return Number(value.value, False, PRODUCT, False, ratio=value.ratio)
 
 
 def definition(formula: Expr) -> Expr:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
-from graphdsl.document import Inline, Inlines, Text
+from graphdsl.document import Inline, Inlines, Math, Text
+from graphdsl.expr import Relation
+from graphdsl.punctuation import COMMA, current
 
 _PLACE = re.compile(r"\{(\w+)\}")
 
@@ -24,6 +26,10 @@ class Phrases:
     def words(self, key: str, **places: str | int) -> str:
         """A phrase as plain words."""
         return self.table[key].format(**places)
+
+    def counted(self, noun: str, count: int) -> str:
+        """A number of things: the phrase `decimal_one` for one, `decimals_many` for any other."""
+        return self.words(f"{noun}_one" if count == 1 else f"{noun}s_many", count=count)
 
     def say(self, key: str, **places: Inlines | Inline | str | int) -> Inlines:
         """A phrase with formulas or words in its places."""
@@ -51,20 +57,39 @@ class Phrases:
             found += item
         return tuple(found)
 
+    def sentences(self, items: Sequence[Inlines]) -> Inlines:
+        """Sentences one after the other."""
+        found: list[Inline] = []
+        for i, item in enumerate(items):
+            found += [Text(self.table["between_sentences"])] if i and self.table["between_sentences"] else []
+            found += item
+        return tuple(found)
+
     def listed(self, items: list[Inlines]) -> Inlines:
-        """a, b and c."""
+        """a, b and c; some languages join two in another way than more."""
+        last = "and_two" if len(items) == 2 else "and"
+        first = "between_values" if current() is COMMA and any(map(_relates, items)) else "penultimate_comma"
         found: list[Inline] = []
         for i, item in enumerate(items):
             if i:
-                found.append(Text(self.table["and"] if i == len(items) - 1 else self.table["penultimate_comma"]))
+                found.append(Text(self.table[last if i == len(items) - 1 else first]))
             found += item
         return tuple(found)
+
+
+def _relates(words: Inlines) -> bool:
+    """Whether a formula says what something is; after its decimal comma, another comma would be misread."""
+    return any(isinstance(part, Math) and isinstance(part.expr, Relation) for part in words)
 
 
 def _inlines(value: Inlines | Inline | str | int) -> Inlines:
     if isinstance(value, tuple):
         return value
     return (Text(str(value)),) if isinstance(value, str | int) else (value,)
+
+
+WITH_COMMA = frozenset(["de"])
+"""The languages whose numbers have a decimal comma."""
 
 
 @cache

@@ -40,6 +40,7 @@ from graphdsl.expr import (
 )
 from graphdsl.names import Ink, indexed
 from graphdsl.numbers import Written, flat_index, spelled, written
+from graphdsl.punctuation import POINT, current
 
 # How strongly the parts of a printed formula hold together. A part that holds less than its place asks for is put in
 # brackets. The precedence of a prefix or infix notation is a number on this scale.
@@ -82,6 +83,8 @@ def signed(expr: Expr) -> Signed:
         case Product((Number() as first, *rest)) if first.value < 0:
             factors = (*_unsigned(first), *rest)
             return Signed(True, factors[0] if len(factors) == 1 else Product(factors, cross=expr.cross))
+        case Product((Quotient(numerator=Number() as above) as first, *rest)) if above.value < 0:
+            return Signed(True, Product((signed(first).magnitude, *rest), cross=expr.cross))
         case Quotient():
             negative, numerator = signed(expr.numerator)
             return Signed(negative, Quotient(numerator, expr.denominator) if negative else expr)
@@ -114,6 +117,20 @@ class Printer(ABC):
     semicolon = "; "
     lying = False
     """Whether a vector is written as a row that is transposed, as it is among words."""
+
+    @property
+    def between(self) -> str:
+        """Between the arguments of a function, or numbers in a row: beside a decimal comma a semicolon."""
+        return self.comma if current() is POINT else self.semicolon
+
+    @property
+    def below(self) -> str:
+        """Between what stands one below the other."""
+        return self.semicolon if current() is POINT else self.operator(current().below.strip())
+
+    def mantissa(self, digits: Written) -> str:
+        """The digits with their decimal mark."""
+        return digits.mantissa.replace(".", current().mark)
 
     def formula(self, expr: Expr) -> str:
         """An expression in its place, outside of any brackets."""
@@ -291,7 +308,7 @@ class Printer(ABC):
     def written_array(self, entries: list[str], shape: tuple[int, ...]) -> str:
         """A vector or a matrix; of more axes, the arrays within one after the other."""
         if self.lying and len(shape) == 1 and shape[0] > 1:
-            return self.superscript(self.fences("[", "]", self.comma.join(entries)), "T")
+            return self.superscript(self.fences("[", "]", self.between.join(entries)), "T")
         if len(shape) < 3:
             return self.array(entries, shape)
         step = len(entries) // shape[0]
@@ -314,7 +331,7 @@ class Printer(ABC):
             case FunctionNotation(name, primes, said):
                 return Piece(self.function(name, primes, "", self._listed(arguments, call, said)), ATOM)
             case SubscriptedNotation(name, attribute, said):
-                subscript = spelled(dict(call.attributes).get(attribute, ""))
+                subscript = current().pointed(spelled(dict(call.attributes).get(attribute, "")))
                 if not name:
                     return self.part(arguments[0], self.words(subscript))
                 return Piece(self.function(name, 0, subscript, self._listed(arguments, call, said)), ATOM)
@@ -329,7 +346,7 @@ class Printer(ABC):
             case RadicalNotation():
                 return Piece(self.radical(arguments[0]), POWER)
             case FencesNotation(left, right, separator, attribute):
-                between = self.comma if separator == "," else self.semicolon
+                between = self.comma if separator == "," else self.below
                 fenced = self.fences(left, right, between.join(self.formula(a) for a in arguments))
                 return Piece(self._marked_by(fenced, call, attribute), ATOM)
             case SuperscriptNotation(called=name) if name and any(isinstance(a, Array) for a in walk(arguments[0])):
@@ -363,7 +380,7 @@ class Printer(ABC):
     def _listed(self, arguments: Iterable[Expr], call: Call, said: Said | None) -> str:
         """The arguments, and behind them the settings that are said."""
         settings = said(dict(call.attributes)) if said is not None else ()
-        return self.comma.join([*map(self.formula, arguments), *map(self.setting, settings)])
+        return self.between.join([*map(self.formula, arguments), *map(self.setting, map(current().pointed, settings))])
 
     def quotient(self, numerator: Expr, denominator: Expr) -> Piece:
         return self.ratio(self.within(numerator, JUXTAPOSED), self.within(denominator, POWER))

@@ -37,7 +37,7 @@ from graphdsl.expr import Array, Cases, Expr, Number, Product, Relation, Sum, wa
 from graphdsl.numbers import written
 from graphdsl.write import text
 from graphdsl.write.formula import BIG, POWER, PRODUCT, Piece, signed
-from graphdsl.write.layout import decimals, folded, low
+from graphdsl.write.layout import folded, low, missing
 from graphdsl.write.mathml import DISPLAY, INLINE, SLASHED_DISPLAY, MathMLPrinter, math
 
 if TYPE_CHECKING:
@@ -123,7 +123,8 @@ def _parts(part: Inline) -> Iterator[Markup]:
     """A part of a line as words, spaces, formulas, and the places between where a row may end."""
     match part:
         case Text():
-            yield from map(escape, filter(None, re.split(r"(\s+)", text.visible(part.words))))
+            words = filter(None, re.split(r"(\s+)", text.visible(part.words)))
+            yield from (piece for word in words for piece in _loosened(word))
         case Strong():
             yield from (_BREAK, Markup("<strong>{}</strong>").format(text.visible(part.words)), _BREAK)
         case Math(Number() as numeral) if written(numeral.value).exponent is None:
@@ -133,6 +134,18 @@ def _parts(part: Inline) -> Iterator[Markup]:
                 yield from (piece,) if n == 0 else (_BREAK, piece)
         case _:
             assert_never(part)
+
+
+def _loosened(word: str) -> Iterator[Markup]:
+    """A word; a row of Chinese characters stays with a formula only by a sign that may not begin or end a row."""
+    first, *rest = text.pieces(word)
+    if text.may_begin(word):
+        yield _BREAK
+    yield escape(first)
+    if rest:
+        yield from (_BREAK, escape("".join(rest)))
+    if text.may_end(word):
+        yield _BREAK
 
 
 def _glued(parts: Iterable[Markup]) -> Iterator[Markup]:
@@ -400,18 +413,17 @@ def _table(table: Table) -> View:
 
 
 def _ruled(table: Table) -> View:
-    longest = [max((decimals(cell) or 0 for cell in column), default=0) for column in zip(*table.rows, strict=True)]
-    columns = list(zip(table.numeric, longest, strict=bool(table.rows)))
+    room = zip(*map(missing, zip(*table.rows, strict=True)), strict=True)
     return {
         "caption": inline(table.caption),
         "spoken": text.inline(table.caption).strip() or ", ".join(map(text.inline, table.head)),
         "head": [{"words": _name(cell), "numeric": n} for cell, n in zip(table.head, table.numeric, strict=True)],
         "rows": [
             [
-                {"words": inline(cell) if n else _name(cell), "numeric": numeric, **_pad(cell, most)}
-                for n, (cell, (numeric, most)) in enumerate(zip(row, columns, strict=True))
+                {"words": inline(cell) if n else _name(cell), "numeric": numeric, "pad": f"{ems:.3f}" if ems else ""}
+                for n, (cell, numeric, ems) in enumerate(zip(row, table.numeric, lacking, strict=True))
             ]
-            for row in table.rows
+            for row, lacking in zip(table.rows, room, strict=True)
         ],
     }
 
@@ -424,11 +436,3 @@ def _name(cell: Inlines) -> Markup:
         else inline((part,))
         for part in cell
     )
-
-
-def _pad(cell: Inlines, longest: int) -> View:
-    """The digits and the mark that a numeral lacks, so that the decimal marks of a column meet."""
-    places = decimals(cell)
-    if places is None or places == longest:
-        return {}
-    return {"digits": longest - places, "mark": 0 if places else 1}

@@ -31,11 +31,12 @@ from graphdsl.document import (
 from graphdsl.expr import Expr, Number, Product, Relation, Sum
 from graphdsl.write import text
 from graphdsl.write.formula import signed
-from graphdsl.write.layout import decimals, fill, folded, low
+from graphdsl.write.layout import fill, folded, low, missing
 from graphdsl.write.tex_formula import DISPLAY, INLINE, SLASHED_DISPLAY, TexPrinter, sign_of
-from graphdsl.write.tex_letters import escaped, label
+from graphdsl.write.tex_letters import escaped, label, wide_letters
 from graphdsl.write.tex_width import width
 from graphdsl.write.tikz import Picture
+from graphdsl.write.wide_fonts import FACES
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -85,6 +86,11 @@ View = dict[str, Any]
 
 def write(document: Document, draw: Draw, fragment: bool = False) -> str:
     """The document as one LaTeX file that needs no other, or as a fragment for `\\input`; `draw` makes its pictures."""
+    with wide_letters(document.language in FACES):
+        return _written(document, draw, fragment)
+
+
+def _written(document: Document, draw: Draw, fragment: bool) -> str:
     writer = _Writer(draw, FRAGMENT if fragment else WHOLE)
     blocks = writer.views(document.blocks, 0)
     rendered = (
@@ -98,6 +104,8 @@ def write(document: Document, draw: Draw, fragment: bool = False) -> str:
             colophon=_wrapped(writer.shrunk_inline(document.colophon)),
             blocks=blocks,
             packages=Source(", ".join(("amsmath", "booktabs", "tikz" if writer.pictures else "graphicx"))),
+            faces=[Source(face.name) for face in FACES.get(document.language, ())],
+            first=Source(next((face.name for face in FACES.get(document.language, ())), "")),
             picture_package=Source("tikz" if writer.pictures else "graphicx"),
         )
     )
@@ -535,10 +543,10 @@ def _slices(table: Table, fit: int) -> list[list[Table]]:
 
 
 def _ruled(table: Table, most: float) -> View:
-    longest = [max((decimals(cell) or 0 for cell in column), default=0) for column in zip(*table.rows, strict=True)]
+    room = zip(*map(missing, zip(*table.rows, strict=True)), strict=True)
     rows = [
-        [_padded(c, w) if n else _cell(c, most) for c, n, w in zip(row, table.numeric, longest, strict=True)]
-        for row in table.rows
+        [_padded(c, w) if n else _cell(c, most) for c, n, w in zip(row, table.numeric, lacking, strict=True)]
+        for row, lacking in zip(table.rows, room, strict=True)
     ]
     return {
         "align": Source("".join("r" if numeric else "l" for numeric in table.numeric)),
@@ -564,11 +572,6 @@ def _cell(words: Inlines, most: float) -> str:
     return rf"\parbox[t]{{{most:.1f}em}}{{\raggedright {''.join(parts)}}}"
 
 
-def _padded(cell: Inlines, longest: int) -> str:
-    """The room of the digits that a numeral lacks, so that the decimal marks of a column meet."""
-    places = decimals(cell)
-    source = inline(cell)
-    if places is None or places == longest:
-        return source
-    missing = ("." if places == 0 else "") + "0" * (longest - places)
-    return source.removesuffix("$") + rf"\phantom{{{missing}}}$"
+def _padded(cell: Inlines, ems: float) -> str:
+    """A numeral with room behind it."""
+    return inline(cell) + (rf"\hspace{{{ems:.3f}em}}" if ems else "")

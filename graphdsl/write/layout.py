@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from graphdsl.document import Inlines, Line, Math, Table
-from graphdsl.expr import Number, has_names
-from graphdsl.numbers import decimals_of, written
+from graphdsl.expr import Number, Quotient, has_names
+from graphdsl.numbers import written
 
 T = TypeVar("T")
 
@@ -42,13 +42,39 @@ def _columns(table: Table, columns: Sequence[int], caption: Inlines) -> Table:
     return Table(pick(table.head), tuple(pick(row) for row in table.rows), pick(table.numeric), caption)
 
 
-def decimals(cell: Inlines) -> int | None:
-    """How many digits a numeric cell has behind its decimal mark; None where it is not a plain numeral."""
+DIGIT, MARK, MINUS = 0.5, 0.278, 0.778
+"""The widths of what a numeral consists of, in ems."""
+
+_POWER_OF_TEN = 1.722
+"""The width of a dot between its spaces, and of 10."""
+
+_RAISED = 0.7
+
+
+def missing(column: Sequence[Inlines]) -> list[float]:
+    """The room in ems that each numeral of a column lacks behind it, so that the decimal marks meet; words lack none."""
+    found = [_after_mark(cell) for cell in column]
+    longest = max((after for after in found if after is not None), default=0.0)
+    return [0.0 if after is None else longest - after for after in found]
+
+
+def _after_mark(cell: Inlines) -> float | None:
+    """How wide a numeral is from its decimal mark on; a fraction ends where it would be."""
     match cell:
-        case (Math(expr=Number() as numeral),) if written(numeral.value).exponent is None:
-            return decimals_of(numeral.value)
+        case (Math(expr=Number() as numeral),):
+            digits = written(numeral.value)
+            places = len(digits.mantissa.partition(".")[2])
+            return MARK * bool(places) + DIGIT * places + _raised_width(digits.exponent)
+        case (Math(expr=Quotient(numerator=Number(), denominator=Number())),):
+            return 0.0
         case _:
             return None
+
+
+def _raised_width(exponent: int | None) -> float:
+    if exponent is None:
+        return 0.0
+    return _POWER_OF_TEN + _RAISED * (MINUS * (exponent < 0) + DIGIT * len(str(abs(exponent))))
 
 
 def low(lines: Sequence[Line]) -> list[bool]:

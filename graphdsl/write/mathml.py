@@ -48,7 +48,7 @@ class MathMLPrinter(Printer):
         return self.fences("(", ")", text)
 
     def number(self, digits: Written) -> Piece:
-        mantissa = f"<mn>{digits.mantissa}</mn>"
+        mantissa = f"<mn>{self.mantissa(digits)}</mn>"
         if digits.exponent is None:
             return Piece(mantissa, ATOM)
         sign = self.minus if digits.exponent < 0 else ""
@@ -135,7 +135,7 @@ class MathMLPrinter(Printer):
         return f"<munderover><mo>∑</mo>{low}<mn>{total.high}</mn></munderover>{row(body)}"
 
     def cases(self, branches: tuple[tuple[str, str], ...]) -> Piece:
-        rows = "".join(_line(value + (self.comma if condition else ""), condition) for value, condition in branches)
+        rows = "".join(_line(value + (self.between if condition else ""), condition) for value, condition in branches)
         brace = '<mo form="prefix" fence="true" stretchy="true">{</mo>'
         return Piece(row(f'{brace}<mtable class="cases">{rows}</mtable>'), SUM)
 

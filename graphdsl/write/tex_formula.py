@@ -31,7 +31,7 @@ _ACCENTS |= {"dot": ("dot", "dot")}
 _MARKS = {"T": r"\top", "ᵀ": r"\top", "*": r"\ast", "+": "+", "−1": "-1"}
 _OPENING = {"|": r"\lvert ", "‖": r"\lVert ", "[": "[", "(": "("}
 _CLOSING = {"|": r" \rvert", "‖": r" \rVert", "]": "]", ")": ")"}
-_OPERATORS = {"Σ": r"\sum", "*": r"\ast", "⊙": r"\odot"} | {sign: sign for sign in "+-=<>/"}
+_OPERATORS = {"∣": r"\mid", "Σ": r"\sum", "*": r"\ast", "⊙": r"\odot"} | {sign: sign for sign in "+-=<>/"}
 _HIGH = re.compile(r"\\frac|\\begin|\\sum|\\left|\\sqrt")
 
 
@@ -48,8 +48,12 @@ class TexPrinter(Printer):
 
     def number(self, digits: Written) -> Piece:
         if digits.exponent is None:
-            return Piece(digits.mantissa, ATOM)
-        return Piece(f"{digits.mantissa}{self.dot}10^{{{digits.exponent}}}", PRODUCT)
+            return Piece(self.mantissa(digits), ATOM)
+        return Piece(f"{self.mantissa(digits)}{self.dot}10^{{{digits.exponent}}}", PRODUCT)
+
+    def mantissa(self, digits: Written) -> str:
+        """A comma in braces has no space behind it."""
+        return super().mantissa(digits).replace(",", "{,}")
 
     def leads(self, factor: Expr) -> bool:
         match factor:

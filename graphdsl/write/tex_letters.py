@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
 
 from graphdsl.names import GREEK
 from graphdsl.write import text
+from graphdsl.write.wide_fonts import is_wide
 
 LONGEST_RUN = 24
 """A run of letters and signs without a space may be broken after so many."""
@@ -65,6 +69,19 @@ _MATH_ACCENTS = {
 }  # fmt: skip
 
 
+_WIDE: ContextVar[bool] = ContextVar("wide", default=False)
+
+
+@contextmanager
+def wide_letters(on: bool) -> Iterator[None]:
+    """Whether the fonts of the page that is written within have Chinese and Japanese characters."""
+    token = _WIDE.set(on)
+    try:
+        yield
+    finally:
+        _WIDE.reset(token)
+
+
 def escaped(words: str) -> str:
     """The words for LaTeX's text: nothing in them has a meaning, and nothing can stop an engine."""
     return "".join(map(_run, re.split("( )", unicodedata.normalize("NFC", text.visible(words)))))
@@ -74,7 +91,9 @@ def _run(run: str) -> str:
     """What stands between two spaces; a long run may be broken."""
     found, length = "", 0
     for sign in run:
-        next_ = letter(sign)
+        wide = _WIDE.get() and is_wide(sign)
+        next_ = sign if wide else letter(sign)
+        length = 0 if wide else length
         if length >= LONGEST_RUN:
             found, length = found + r"\hspace{0pt}", 0
         found += r"\kern0pt{}" if found[-1:] + next_[:1] in _LIGATURES else ""

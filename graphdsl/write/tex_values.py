@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from graphdsl.expr import Number
+from graphdsl.expr import Expr
 from graphdsl.write.tex_formula import INLINE
 
 _HEAD = r"""% Written by graphdsl: numbers by their names, to be \input before they are used.
@@ -16,6 +16,6 @@ _HEAD = r"""% Written by graphdsl: numbers by their names, to be \input before t
 """
 
 
-def write(numbers: Mapping[str, Number]) -> str:
+def write(numbers: Mapping[str, Expr]) -> str:
     """One definition for each name; of two files that are read, the later one's numbers hold."""
     return _HEAD + "".join(f"\\gdset{{{name}}}{{{INLINE.formula(number)}}}\n" for name, number in numbers.items())

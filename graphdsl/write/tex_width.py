@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from graphdsl.fonts import extents
 from graphdsl.write.tex_letters import SIGNS
+from graphdsl.write.wide_fonts import is_wide
 
 _SCRIPT = 0.72
 _SCRIPT_SPACE = 0.06
@@ -114,6 +115,8 @@ class _Scale:
         return self.command(token.removeprefix("\\"), mathematics, slanted)
 
     def letter(self, sign: str, mathematics: bool, slanted: bool) -> float:
+        if is_wide(sign):
+            return 1.0
         if not mathematics:
             return extents(sign, slanted)[0] / 1000
         if sign in " &~":

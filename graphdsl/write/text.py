@@ -31,8 +31,10 @@ from graphdsl.expr import Expr, IndexedSum, Number, Sum
 from graphdsl.names import Ink
 from graphdsl.numbers import Written, written
 from graphdsl.plot import Plot
+from graphdsl.punctuation import current
 from graphdsl.write.formula import ATOM, CROSS, DIRECT, DOT, PRODUCT, SLASHED, Piece, Printer
 from graphdsl.write.layout import fill, folded
+from graphdsl.write.wide_fonts import is_wide
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -56,9 +58,9 @@ class TextPrinter(Printer):
 
     def number(self, digits: Written) -> Piece:
         if digits.exponent is None:
-            return Piece(digits.mantissa, ATOM)
+            return Piece(self.mantissa(digits), ATOM)
         exponent = _raised(str(digits.exponent).replace("-", self.minus))
-        return Piece(f"{digits.mantissa}{self.dot}10{exponent}", PRODUCT)
+        return Piece(f"{self.mantissa(digits)}{self.dot}10{exponent}", PRODUCT)
 
     def name(self, ink: Ink, index: tuple[str, ...] = ()) -> str:
         base = unicodedata.normalize("NFC", visible(ink.base) + _ACCENT[ink.accent])
@@ -88,7 +90,7 @@ class TextPrinter(Printer):
         raised = self.formula(exponent)
         if re.fullmatch(r"−?[0-9]+|[in]", raised):
             return base + _raised(raised)
-        return f"{base}^{raised}" if re.fullmatch(r"[0-9.]+|\w", raised) else f"{base}^({raised})"
+        return f"{base}^{raised}" if re.fullmatch(r"[0-9.,]+|\w", raised) else f"{base}^({raised})"
 
     def superscript(self, base: str, mark: str) -> str:
         return base + _raised(mark)
@@ -112,15 +114,16 @@ class TextPrinter(Printer):
         return f"Σ_{{{index}}}^{{{total.high}}} {body}"
 
     def cases(self, branches: tuple[tuple[str, str], ...]) -> Piece:
-        return Piece(f"{{ {'; '.join(', '.join(filter(None, b)) for b in branches)} }}", ATOM)
+        told = self.below.join(self.between.join(filter(None, branch)) for branch in branches)
+        return Piece(f"{{ {told} }}", ATOM)
 
     def array(self, entries: list[str], shape: tuple[int, ...]) -> str:
         """[a, b; c, d]; a vector is [a, b], for what stands in a column, and a matrix of one row [a, b]ᵀ."""
         if len(shape) > 1 and shape[0] == 1 and shape[1] > 1:
-            return f"[{', '.join(entries)}]{_raised('T')}"
+            return f"[{self.between.join(entries)}]{_raised('T')}"
         columns = shape[-1] if len(shape) > 1 else len(entries)
         rows = (entries[i : i + columns] for i in range(0, len(entries), max(columns, 1)))
-        return f"[{'; '.join(', '.join(row) for row in rows)}]"
+        return f"[{self.below.join(self.between.join(row) for row in rows)}]"
 
     def operator(self, sign: str) -> str:
         return f" {sign} " if sign else " "
@@ -179,7 +182,7 @@ def width(text: str) -> int:
     """How many columns a text takes."""
     if text.isascii():
         return len(text)
-    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+    return sum(0 if unicodedata.combining(c) else 2 if is_wide(c) else 1 for c in text)
 
 
 def left(text: str, columns: int) -> str:
@@ -190,10 +193,51 @@ def right(text: str, columns: int) -> str:
     return " " * (columns - width(text)) + text
 
 
-def wrapped(words: Inlines, room: int) -> list[str]:
-    """Words in rows; a formula stays whole where it fits into a row."""
+def wrapped(words: Inlines, room: int, first: int = 0) -> list[str]:
+    """Words in rows, the first of its own length if it has one; a formula stays whole where it fits into a row."""
     text = "".join(_bound(_inline(part), room) if isinstance(part, Math) else _inline(part) for part in words)
-    return _rows(text.split(" "), room)
+    return broken(text, room, first)
+
+
+def broken(text: str, room: int, first: int = 0) -> list[str]:
+    """A text in rows, broken at its spaces and among Chinese characters; the first row may have its own room."""
+    rows, row = list[str](), ""
+    for word in filter(None, text.split(" ")):
+        gap = " " if row else ""
+        for piece in pieces(word):
+            if row and width(row + gap + piece) > (room if rows or not first else first):
+                rows.append(row)
+                row, gap = "", ""
+            row, gap = row + gap + piece, ""
+    return [line.replace(_BOUND, " ") for line in (*rows, row) if line]
+
+
+_NOT_FIRST = frozenset(
+    "、。，．・：；？！）］｝」』】〕〉》ーゝゞ々ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヵヶ,.:;?!)]}"
+)
+_NOT_LAST = frozenset("（［｛「『【〔〈《([{")
+
+
+def may_begin(word: str) -> bool:
+    """Whether a row may begin with a word although no space is before it."""
+    return is_wide(word[0]) and word[0] not in _NOT_FIRST
+
+
+def may_end(word: str) -> bool:
+    """Whether a row may end with a word although no space is behind it."""
+    return is_wide(word[-1]) and word[-1] not in _NOT_LAST
+
+
+def pieces(word: str) -> Iterator[str]:
+    """What a row may not break of a word without spaces: Latin words, and each Chinese character with its signs."""
+    piece = ""
+    for sign in word:
+        between = piece and (is_wide(sign) or is_wide(piece[-1]))
+        if between and sign not in _NOT_FIRST and piece[-1] not in _NOT_LAST:
+            yield piece
+            piece = ""
+        piece += sign
+    yield piece
 
 
 _BOUND = "\u2060"
@@ -257,7 +301,7 @@ def _view(block: Block, level: int) -> View:
         case Table():
             return {"template": "table.txt", **_table(block)}
         case Figure():
-            alt = _rows(f"[{visible(block.alt)}]".split(" "), WIDTH - 2 * INDENT)
+            alt = broken(f"[{visible(block.alt)}]", WIDTH - 2 * INDENT)
             bars = [_bars(block.diagram)] if isinstance(block.diagram, Plot) else []
             return {"template": "figure.txt", "alt": bars + alt, "caption": wrapped(block.caption, WIDTH - 2 * INDENT)}
         case Note():
@@ -313,10 +357,9 @@ def _items(note: Note) -> Iterator[str]:
         lead = inline(item.term)
         lead += "  " if lead and item.words else ""
         hang = width(lead) if width(lead) < LONGEST_LEAD else INDENT
-        rows = wrapped(item.words, WIDTH - 2 - width(lead)) or [""]
-        first, rest = rows[0], " ".join(rows[1:])
+        first, *rest = wrapped(item.words, WIDTH - 2 - hang, WIDTH - 2 - width(lead)) or [""]
         yield lead + first
-        yield from (" " * hang + row for row in _rows(rest.split(" "), WIDTH - 2 - hang))
+        yield from (" " * hang + row for row in rest)
 
 
 def _derivation(block: Derivation) -> Iterator[str]:
@@ -382,7 +425,7 @@ def _stacks(pieces: Sequence[str], room: int) -> Iterator[str]:
     yield last
 
 
-_SETTING = re.compile(r"(?<= )([a-z]+) ([0-9.×]+)(?=[,)])")
+_SETTING = re.compile(r"(?<= )([a-z]+) ([0-9.,×]+)(?=[,;)])")
 """What stands behind the arguments of a function: it is not broken."""
 
 
@@ -397,15 +440,18 @@ def _bound_arrays(row: str, opening: str = "[", closing: str = "]") -> str:
 
 def _stacked(piece: str, room: int) -> list[str]:
     """A piece in one row, or an array in it row by row, its columns under each other."""
-    match = re.fullmatch(r"(.*?\[)([^\[\]]*;[^\[\]]*)(\].*)", piece)
+    below, between = current().below, current().between
+    sign = below.strip()
+    match = re.fullmatch(rf"(.*?\[)([^\[\]]*{sign}[^\[\]]*)(\].*)", piece)
     if width(piece) <= room or match is None:
         return _rows(piece.split(" "), room)
     before, inside, after = match.groups()
-    cells = [_apart(row, ", ") for row in _apart(inside, "; ")]
+    cells = [_apart(row, between) for row in _apart(inside, below)]
     columns = [max(map(width, column)) for column in zip(*cells, strict=True)]
-    rows = [", ".join(right(cell, w) for cell, w in zip(row, columns, strict=True)) for row in cells]
-    lines = [f"{before}{rows[0]};", *(f"{' ' * width(before)}{row};" for row in rows[1:])]
-    return [*lines[:-1], lines[-1].removesuffix(";") + after]
+    rows = [between.join(right(cell, w) for cell, w in zip(row, columns, strict=True)) for row in cells]
+    end = below.rstrip()
+    lines = [f"{before}{rows[0]}{end}", *(f"{' ' * width(before)}{row}{end}" for row in rows[1:])]
+    return [*lines[:-1], lines[-1].removesuffix(end) + after]
 
 
 def _apart(text: str, sign: str) -> list[str]:

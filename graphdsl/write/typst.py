@@ -44,7 +44,8 @@ from graphdsl.write.formula import (
     Printer,
     is_wide_quotient,
 )
-from graphdsl.write.layout import decimals, folded, low
+from graphdsl.write.layout import folded, low, missing
+from graphdsl.write.wide_fonts import FACES, is_wide
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -84,9 +85,14 @@ class TypstPrinter(Printer):
 
     def number(self, digits: Written) -> Piece:
         if digits.exponent is None:
-            return Piece(digits.mantissa, ATOM)
+            return Piece(self.mantissa(digits), ATOM)
         exponent = str(digits.exponent).replace("-", self.minus)
-        return Piece(f"{digits.mantissa}{self.dot}10^({exponent})", PRODUCT)
+        return Piece(f"{self.mantissa(digits)}{self.dot}10^({exponent})", PRODUCT)
+
+    def mantissa(self, digits: Written) -> str:
+        """A decimal comma would end an argument: with one, the numeral is a string."""
+        found = super().mantissa(digits)
+        return literal(found) if "," in found else found
 
     def leads(self, factor: Expr) -> bool:
         match factor:
@@ -194,7 +200,7 @@ SLASHED_DISPLAY = SlashedTypstPrinter()
 INLINE = InlineTypstPrinter()
 
 _ACCENTS = {"hat": "hat", "bar": "macron", "tilde": "tilde", "dot": "dot"}
-_SIGNS = {"Σ": "sum", "∑": "sum", "∏": "product", "·": "dot.op", "-": "−", "*": "dot.op", "": ""}
+_SIGNS = {"∣": "divides", "Σ": "sum", "∑": "sum", "∏": "product", "·": "dot.op", "-": "−", "*": "dot.op", "": ""}
 _MARKS = {"T": "top", "ᵀ": "top", "*": "ast.op", "+": "+", "−1": "−1"}
 _BARE_SIGN = re.compile(r"[+=<>|()\[\]]|[^\x00-\x7f\w]")
 
@@ -267,12 +273,35 @@ def write(document: Document, draw: Callable[[Drawing], str]) -> str:
         .render(
             title=text.visible(document.title).strip(),
             language=_language(document.language),
+            **_letters(document.language),
             paper=_PAPERS[document.page],
             subtitle=inline(document.subtitle),
             colophon=inline(document.colophon),
             blocks=_views(document.blocks, 1, draw),
         )
     )
+
+
+BEGIN = "#set document("
+"""What stands before it is ours; behind it come the words of the page."""
+
+_REGIONS = {"ja": "JP", "zh-Hant": "TW"}
+
+
+def _letters(language: str) -> View:
+    """What a page with Chinese or Japanese characters says of its typefaces."""
+    stack = Source(", ".join(map(literal, _stack(language))))
+    return {"wide": language in FACES, "region": _REGIONS.get(language, ""), "faces": stack}
+
+
+def _stack(language: str) -> tuple[str, ...]:
+    """The typefaces of a page, each for what those before it lack."""
+    return ("New Computer Modern", *(face.name for face in FACES.get(language, ())))
+
+
+def has_wide(words: str) -> bool:
+    """Whether some words have Chinese or Japanese characters."""
+    return any(map(is_wide, words))
 
 
 _PAPERS = {"a4": "a4", "letter": "us-letter"}
@@ -297,7 +326,7 @@ def write_booklet(booklet: Booklet, draw: Callable[[Drawing], str]) -> str:
         "contents": inline((Text(booklet.contents),)),
         "paper": _PAPERS[booklet.page],
     }
-    return _environment().get_template("booklet.typ").render(**named, chapters=chapters)
+    return _environment().get_template("booklet.typ").render(**named, **_letters(booklet.language), chapters=chapters)
 
 
 def _language(code: str) -> str:
@@ -468,10 +497,10 @@ def _columns(table: Table) -> Iterator[tuple[Inlines, ...]]:
 
 
 def _ruled(table: Table) -> View:
-    longest = [max((decimals(cell) or 0 for cell in column), default=0) for column in zip(*table.rows, strict=True)]
+    room = zip(*map(missing, zip(*table.rows, strict=True)), strict=True)
     rows = [
-        [inline(c) + _pad(c, w) if n else inline(c) for c, n, w in zip(row, table.numeric, longest, strict=True)]
-        for row in table.rows
+        [inline(c) + _pad(w) if n else inline(c) for c, n, w in zip(row, table.numeric, lacking, strict=True)]
+        for row, lacking in zip(table.rows, room, strict=True)
     ]
     return {
         "align": Source(", ".join("right" if numeric else "left" for numeric in table.numeric)),
@@ -480,10 +509,6 @@ def _ruled(table: Table) -> View:
     }
 
 
-def _pad(cell: Inlines, longest: int) -> str:
-    """The room of the digits that a numeral lacks, so that the decimal marks of a column meet."""
-    places = decimals(cell)
-    if places is None or places == longest:
-        return ""
-    mark = 0.278 if places == 0 else 0
-    return f"#h({(longest - places) * 0.5 + mark:.3f}em);"
+def _pad(ems: float) -> str:
+    """Room behind a numeral."""
+    return f"#h({ems:.3f}em);" if ems else ""
