@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from graphdsl.diagram import Arrow, Box, BoxKind, Diagram, with_digits
+from graphdsl.diagram import Arrow, Box, BoxKind, Cell, Diagram, with_digits
 from graphdsl.expr import Expr, Number, Symbol
+from graphdsl.grids import grid_placed
 from graphdsl.names import Ink
 from graphdsl.outline import (
     Curve,
@@ -23,6 +24,7 @@ from graphdsl.outline import (
     cut_by,
     shape_of,
 )
+from graphdsl.unrolled import steps
 
 if TYPE_CHECKING:
     import networkx
@@ -41,10 +43,13 @@ _BIAS_GAP = 9.0
 _ROW_AIR = 6.0
 _TIGHT_AIR = 3.0
 _LEAST_COLUMN = 62.0
+_LEAST_ARROW = 32.0
+_LEAST_SMALL_ARROW = 15.0
 _LABEL_AIR = 3.5
 _PARALLEL = 12.0
 _CROSSING_COST = 30.0
 _ATTEMPTS = 9
+_STEP_ATTEMPTS = 5
 _ATTEMPTS_WITH_MANY = 6
 _FEW_LABELS = 30
 
@@ -101,7 +106,12 @@ def network_diagram(network: Network) -> Diagram:
 def plan(network: Network) -> Diagram:
     """The boxes in their columns, the biases and the links; one that is not drawn whole loses its labels and biases."""
     columns = _columns(network)
-    boxes = [Box(u.key, u.symbol, u.kind, column=i) for i, units in enumerate(columns) for u in units]
+    cells = _unrolled(network)
+    if cells:
+        columns = _by_step(network, cells)
+    boxes = [
+        Box(u.key, u.symbol, u.kind, column=i, cell=cells.get(u.key)) for i, units in enumerate(columns) for u in units
+    ]
     shown = {box.id for box in boxes}
     links = [link for link in network.links if link.source in shown and link.target in shown]
     labels = sum(link.label is not None for link in links)
@@ -114,6 +124,17 @@ def plan(network: Network) -> Diagram:
     return Diagram("network", tuple(boxes), tuple(arrows), placed=False)
 
 
+def _unrolled(network: Network) -> dict[str, Cell]:
+    units = [(unit.symbol, unit.kind != "input") for unit in network.units]
+    return steps(units, [(link.source, link.target) for link in network.links])
+
+
+def _by_step(network: Network, cells: Mapping[str, Cell]) -> tuple[tuple[Unit, ...], ...]:
+    """The units of each time step."""
+    found = sorted({cell.grid for cell in cells.values()})
+    return tuple(tuple(unit for unit in network.units if cells[unit.key].grid == step) for step in found)
+
+
 def bias_id(unit: str) -> str:
     """The id of the box of a unit's bias."""
     return f"bias of {unit}"
@@ -124,6 +145,8 @@ def placed(diagram: Diagram) -> Diagram:
 
     Where links cannot be led past the boxes in columns, it is left to Graphviz to place them.
     """
+    if any(box.cell is not None for box in diagram.boxes):
+        return _placed_by_step(diagram)
     labels = sum(arrow.label is not None for arrow in diagram.arrows)
     for attempt in range(_ATTEMPTS if labels <= _FEW_LABELS else _ATTEMPTS_WITH_MANY):
         drawing = _Drawing(diagram, attempt)
@@ -136,9 +159,21 @@ def placed(diagram: Diagram) -> Diagram:
     return diagram if drawing.blocked else drawing.diagram()
 
 
+def _placed_by_step(diagram: Diagram) -> Diagram:
+    """Time steps side by side; a label that finds no room is left out where the same weight is named at another step."""
+    tries = [_Unrolled(diagram, attempt) for attempt in range(_STEP_ATTEMPTS)]
+    free = [drawing for drawing in tries if not drawing.blocked]
+    if free:
+        return min(free, key=lambda drawing: (drawing.lost, drawing.left_out)).diagram()
+    flat = tuple(replace(box, cell=None) for box in diagram.boxes)
+    return replace(diagram, boxes=flat)
+
+
 def finished(diagram: Diagram, digits: Callable[[Number], Expr]) -> Diagram:
     """The drawing with the digits of its numbers chosen; a network gets its places only then, for they need room."""
     shown = with_digits(diagram, digits)
+    if shown.view == "grid":
+        return grid_placed(shown)
     return placed(shown) if any(box.column is not None for box in shown.boxes) else shown
 
 
@@ -248,7 +283,9 @@ class _Drawing:
         for i, boxes in enumerate(columns):
             half[i] = max([half[i], *(_size(self.biases[b.id]).width / 2 for b in boxes if b.id in self.biases)])
         tallest = max(len(boxes) for boxes in columns)
-        least = max(_LEAST_COLUMN, sum(half) + 32, 0.4 * pitch * (tallest - 1))
+        small = self.plan.scale < 1
+        least = sum(half) + (_LEAST_SMALL_ARROW if small else _LEAST_ARROW)
+        least = max(least, (0.25 if small else 0.4) * pitch * (tallest - 1), 0.0 if small else _LEAST_COLUMN)
         between = {box.id for boxes in columns for box in boxes}
         links = [link for link in self.links if link.source in between and link.target in between]
         labels = [link for link in links if link.label is not None]
@@ -370,6 +407,83 @@ class _Drawing:
             arrow if arrow.source in self.bias_shapes else _at(arrow, *next(links)) for arrow in self.plan.arrows
         )
         return replace(self.plan, boxes=boxes, arrows=arrows, placed=True)
+
+
+class _Unrolled(_Drawing):
+    """A recurrent net: steps from left to right, each unit above what it is computed from; equal parts stand in one height."""
+
+    left_out = 0
+
+    @property
+    def lost(self) -> int:
+        """How many weights are named nowhere."""
+        named = [(link.label, place) for link, place in zip(self.links, self.positions, strict=True) if link.label]
+        return len({label for label, _ in named} - {label for label, place in named if place is not None})
+
+    def _place_units(self) -> None:
+        boxes = [box for column in self.columns for box in column]
+        height = max(_size(box).height for box in boxes)
+        widest = max(_size(box).width for box in boxes)
+        labels = [arrow_label_rect(link, (0.0, 0.0)) for link in self.links if link.label is not None]
+        label = max((rect.right - rect.left for rect in labels), default=0.0)
+        tallest = max((rect.top - rect.bottom for rect in labels), default=0.0)
+        self.pitch = self.taller * (height + max(20.0, tallest + 18.0))
+        self.gaps = [_Gap(widest, 0.4)] * max(1, len(self.columns) - 1)
+        bottom = self._bottoms(boxes, height + 12.0)
+        self.shapes: dict[str, Shape] = {}
+        left = 0.0
+        for column in self.columns:
+            across = 1 + max(_cell(box).column for box in column)
+            width = across * widest + (across - 1) * 0.5 * widest
+            for box in column:
+                cell = _cell(box)
+                own = 1 + max(_cell(other).column for other in column if _cell(other).row == cell.row)
+                x = left + width / 2 + (cell.column - (own - 1) / 2) * 1.5 * widest
+                self.shapes[box.id] = shape_of(box, (x, bottom[box.id]))
+            left += width + self.wider * (label + 34.0)
+
+    def _bottoms(self, boxes: list[Box], apart: float) -> dict[str, float]:
+        """The height of each box: entries of one array stand above each other, the first on top."""
+        stacks: dict[tuple[int, int, int], list[str]] = defaultdict(list)
+        for box in boxes:
+            stacks[_cell(box)].append(box.id)
+        tallest: dict[int, int] = defaultdict(int)
+        for (_, row, _), ids in stacks.items():
+            tallest[row] = max(tallest[row], len(ids))
+        start = {row: row * self.pitch + apart * sum(tallest[r] - 1 for r in range(row)) for row in sorted(tallest)}
+        found: dict[str, float] = {}
+        for (_, row, _), ids in stacks.items():
+            middle = start[row] + apart * (tallest[row] - 1) / 2
+            found |= {key: middle + apart * ((len(ids) - 1) / 2 - i) for i, key in enumerate(ids)}
+        return found
+
+    def _place_biases(self) -> None:
+        self.bias_shapes: dict[str, Shape] = {}
+        for unit, box in self.biases.items():
+            size, own = _size(box), self.shapes[unit]
+            x = own.centre[0] + own.width / 2 + size.width / 2 + 4
+            y = own.centre[1] - own.height / 2 - size.height / 2 - 2
+            self.bias_shapes[box.id] = shape_of(box, (x, y))
+
+    def _choices(self, link: Arrow) -> list[float]:
+        return [0.5, 0.45, 0.55, 0.4, 0.6, 0.35, 0.65, 0.3, 0.7, 0.25, 0.75]
+
+    def _place_label(self, place: int) -> Point | None:
+        link = self.links[place]
+        if link.label is None:
+            return None
+        way = self._way(link.source, link.target, self.bends[place])
+        found = next((t for t in self._choices(link) if not self._faults(place, way.at(t))), None)
+        if found is None:
+            self.left_out += 1
+            return None
+        self._labels.append(self._inks[place].moved(way.at(found)))
+        return way.at(found)
+
+
+def _cell(box: Box) -> Cell:
+    assert box.cell is not None, "a unit of an unrolled net has a step"
+    return box.cell
 
 
 def _at(link: Arrow, position: Point | None, bend: float) -> Arrow:

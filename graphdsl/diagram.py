@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from graphdsl.expr import Expr, Number, Relation, Sign, rewrite, walk
 
@@ -23,6 +23,8 @@ BoxKind = Literal[
     "wire",
     "datum",
     "name",
+    "cell",
+    "title",
 ]
 """A `datum` and a `name` are what a computation graph starts from: inputs, and parameters. A `wire` is a stretch of line with a value above it and a gradient below: what leaves a box of a computation graph."""
 
@@ -30,11 +32,20 @@ Tone = Literal["plain", "strong", "pale"]
 """`strong` lies on the way that a drawing follows, `pale` off it."""
 
 
+class Cell(NamedTuple):
+    """A place in one of several grids: rows and columns from 1; its title has row −1, a sign before it row 0."""
+
+    grid: int
+    row: int
+    column: int
+
+
 @dataclass(frozen=True, slots=True)
 class Box:
     """A node of the drawing, its centre in points, y upwards; without a position Graphviz finds one.
 
     `column` counts the layers of a network from the left, for those who place it. `value` and `gradient` are numbers.
+    A `cell` of a grid has a size of its own, and is shaded from 0, white, to 1, black.
     """
 
     id: str
@@ -45,6 +56,9 @@ class Box:
     gradient: Expr | None = None
     tone: Tone = "plain"
     column: int | None = None
+    cell: Cell | None = None
+    size: tuple[float, float] | None = None
+    shade: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +82,16 @@ class Arrow:
 class Diagram:
     """A drawing in one of two views; a placed drawing carries every position.
 
-    `key` stands below it, in the letters of the gradients: what they are gradients of.
+    `key` stands below it, in the letters of the gradients: what they are gradients of. `scale` is the size in which it
+    stands on a page; one of less than 1 is drawn closer.
     """
 
-    view: Literal["network", "graph"]
+    view: Literal["network", "graph", "grid"]
     boxes: tuple[Box, ...]
     arrows: tuple[Arrow, ...]
     placed: bool
     key: Expr | None = None
+    scale: float = 1.0
 
 
 def expressions(diagram: Diagram) -> Iterator[Expr]:

@@ -59,9 +59,10 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Derivation:
-    """Lines whose first relation signs stand under each other."""
+    """Lines whose first relation signs stand under each other; `figure` is small and stands beside them where they leave room."""
 
     lines: tuple[Line, ...]
+    figure: Figure | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,11 @@ class Figure:
     diagram: Drawing
     caption: Inlines
     alt: str
+
+    @property
+    def scale(self) -> float:
+        """The size in which it stands on a page."""
+        return self.diagram.scale if isinstance(self.diagram, Diagram) else 1.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,12 +81,15 @@ _LOOK: Mapping[BoxKind, Mapping[str, str]] = {
     "wire": {},
     "datum": {"fillcolor": "#ececec", "style": "filled", "color": _LINE, "penwidth": "0.7"},
     "name": {},
+    "cell": {"fillcolor": "#ffffff", "style": "filled", "color": _THIN_LINE, "penwidth": "0.5"},
+    "title": {},
 }
 _TONE: Mapping[Tone, dict[str, str]] = {
     "plain": {},
-    "strong": {"color": _INK, "penwidth": "1.3"},
+    "strong": {"color": _INK},
     "pale": {"color": _PALE_LINE, "penwidth": "0.5"},
 }
+_STRONG = 1.3
 _PALE_FILL = "#fbfbfb"
 _GRAPHVIZ_SHAPE: Mapping[Form, str] = {"ellipse": "ellipse", "rectangle": "box", "bare": "plaintext"}
 
@@ -101,7 +104,7 @@ class Edge:
     label_at: Point | None
 
 
-class _Scene(NamedTuple):
+class Scene(NamedTuple):
     """A diagram in which everything has its place."""
 
     diagram: Diagram
@@ -141,7 +144,7 @@ def render(diagram: Diagram, format: Format, title: str = "Network diagram") -> 
 
 def size(diagram: Diagram) -> tuple[float, float]:
     """Width and height of the drawing in points, at which its names have the size of the page's text."""
-    extent = _extent(scene_of(diagram))
+    extent = extent_of(scene_of(diagram))
     return extent.right - extent.left, extent.top - extent.bottom
 
 
@@ -187,21 +190,21 @@ def shapes(diagram: Diagram) -> list[tuple[str, Shape]]:
 # Places
 
 
-def scene_of(diagram: Diagram) -> _Scene:
+def scene_of(diagram: Diagram) -> Scene:
     return _placed(diagram) if diagram.placed else _laid_out(diagram)
 
 
-def _placed(diagram: Diagram) -> _Scene:
+def _placed(diagram: Diagram) -> Scene:
     shape = {box.id: shape_of(box, box.position or (0.0, 0.0)) for box in diagram.boxes}
     edges = tuple(_edge(arrow, shape[arrow.source], shape[arrow.target]) for arrow in diagram.arrows)
-    return _Scene(diagram, tuple(shape[box.id] for box in diagram.boxes), edges)
+    return Scene(diagram, tuple(shape[box.id] for box in diagram.boxes), edges)
 
 
 def _label(edge: Edge) -> list[Inscription]:
     return [] if edge.label_at is None else arrow_inscriptions(edge.arrow, edge.label_at)
 
 
-def key_lines(scene: _Scene) -> list[Inscription]:
+def key_lines(scene: Scene) -> list[Inscription]:
     key = scene.diagram.key
     if key is None or not scene.shapes:
         return []
@@ -247,7 +250,7 @@ def _cubic(curve: Curve) -> tuple[Point, ...]:
     )
 
 
-def _laid_out(diagram: Diagram) -> _Scene:
+def _laid_out(diagram: Diagram) -> Scene:
     """Graphviz finds the places; sizes of boxes and labels are ours, so that its choice depends on no system font."""
     found = json.loads(_graphviz(_source(_attributed(diagram, None, lettered=False)), "dot", "json"))
     nodes = {node["id"]: node for node in found.get("objects", ())}
@@ -260,7 +263,7 @@ def _laid_out(diagram: Diagram) -> _Scene:
         _joined(_read_edge(arrow, arrows[f"e{i}"]), joint.get(arrow.source), joint.get(arrow.target))
         for i, arrow in enumerate(diagram.arrows, 1)
     )
-    return _Scene(diagram, outlines, edges)
+    return Scene(diagram, outlines, edges)
 
 
 def _wires(diagram: Diagram) -> set[str]:
@@ -299,7 +302,7 @@ def _point(text: str) -> Point:
 # DOT, by way of NetworkX
 
 
-def _attributed(diagram: Diagram, scene: _Scene | None, lettered: bool) -> networkx.MultiDiGraph:
+def _attributed(diagram: Diagram, scene: Scene | None, lettered: bool) -> networkx.MultiDiGraph:
     """The drawing as a graph whose nodes and edges bear Graphviz' attributes; parallel arrows stay apart."""
     import networkx
 
@@ -312,9 +315,9 @@ def _attributed(diagram: Diagram, scene: _Scene | None, lettered: bool) -> netwo
     biases = {box.id for box in diagram.boxes if box.kind == "bias"}
     for i, box in enumerate(diagram.boxes):
         shape = scene.shapes[i] if scene else shape_of(box, (0.0, 0.0))
-        graph.add_node(names[box.id], **_node_attributes(i + 1, box, shape, scene is not None, lettered))
+        graph.add_node(names[box.id], **_node_attributes(i + 1, box, shape, scene is not None, lettered, diagram.scale))
     for i, arrow in enumerate(diagram.arrows):
-        attributes = _edge_attributes(i + 1, arrow, scene.edges[i] if scene else None, lettered)
+        attributes = _edge_attributes(i + 1, arrow, scene.edges[i] if scene else None, lettered, diagram.scale)
         attributes |= _joints(arrow, wires, biases, scene is None)
         graph.add_edge(names[arrow.source], names[arrow.target], key=i, **attributes)
     return graph
@@ -352,7 +355,7 @@ def _dot_names(diagram: Diagram) -> dict[str, str]:
     return {box.id: box.id if plain.fullmatch(box.id) else f"#{i}" for i, box in enumerate(diagram.boxes, 1)}
 
 
-def _graph_attributes(diagram: Diagram, scene: _Scene | None, lettered: bool) -> dict[str, str]:
+def _graph_attributes(diagram: Diagram, scene: Scene | None, lettered: bool) -> dict[str, str]:
     found = {"rankdir": "LR", "nodesep": "0.14", "ranksep": "0.18"} if diagram.view == "graph" else {"rankdir": "LR"}
     if scene is not None:
         found = {"layout": "nop2", "notranslate": "true"}
@@ -361,29 +364,36 @@ def _graph_attributes(diagram: Diagram, scene: _Scene | None, lettered: bool) ->
     return found
 
 
-def _node_attributes(number: int, box: Box, shape: Shape, pinned: bool, lettered: bool) -> dict[str, str]:
+def _node_attributes(number: int, box: Box, shape: Shape, pinned: bool, lettered: bool, scale: float) -> dict[str, str]:
     return {
         "id": f"n{number}",
         "shape": _GRAPHVIZ_SHAPE[shape.form],
         "width": f"{shape.width / 72:.4f}",
         "height": f"{shape.height / 72:.4f}",
-        **_look(box),
+        **_look(box, scale),
         **({"pos": _pair(shape.centre) + "!"} if pinned else {}),
         **({"label": _html_like(inscriptions(box, shape)), "fontsize": "10"} if lettered else {}),
     }
 
 
-def _look(box: Box) -> dict[str, str]:
+def _look(box: Box, scale: float) -> dict[str, str]:
     look = dict(_LOOK[box.kind])
     if not look:
         return look
+    if box.shade:
+        look["fillcolor"] = "#" + 3 * f"{round(255 * (1 - box.shade)):02x}"
     if box.tone == "pale" and look["fillcolor"] != "#ffffff":
         look["fillcolor"] = _PALE_FILL
-    return look | _TONE[box.tone]
+    return look | _tone(box.tone, scale)
 
 
-def _edge_attributes(number: int, arrow: Arrow, edge: Edge | None, lettered: bool) -> dict[str, str]:
-    attributes = {"id": f"e{number}"} | ({"style": "dashed"} if arrow.dashed else {}) | _TONE[arrow.tone]
+def _tone(tone: Tone, scale: float) -> dict[str, str]:
+    """The line of a tone; in a small drawing the way keeps its weight."""
+    return _TONE[tone] | ({"penwidth": f"{_STRONG / scale**0.5:.3g}"} if tone == "strong" else {})
+
+
+def _edge_attributes(number: int, arrow: Arrow, edge: Edge | None, lettered: bool, scale: float) -> dict[str, str]:
+    attributes = {"id": f"e{number}"} | ({"style": "dashed"} if arrow.dashed else {}) | _tone(arrow.tone, scale)
     if edge is not None:
         tip = f"e,{_pair(edge.tip)} " if edge.tip else ""
         curves = [" ".join(_pair(point) for point in spline) for spline in edge.splines]
@@ -456,15 +466,17 @@ def _by_program(source: str, engine: str, format: str) -> bytes:
 # SVG
 
 
-def _lettered(drawn: ET.Element, scene: _Scene, title: str) -> str:
+def _lettered(drawn: ET.Element, scene: Scene, title: str) -> str:
     """Graphviz' shapes with our letters, in a frame measured by us."""
     ET.register_namespace("", _SVG)
-    extent = _extent(scene)
+    extent = extent_of(scene)
     width, height = _figure(extent.right - extent.left), _figure(extent.top - extent.bottom)
+    size = scene.diagram.scale
+    shown = _figure(size * (extent.right - extent.left)), _figure(size * (extent.top - extent.bottom))
     view = f"{_figure(extent.left)} {_figure(-extent.top)} {width} {height}"
     root = ET.Element(
         f"{{{_SVG}}}svg",
-        {"width": f"{width}pt", "height": f"{height}pt", "viewBox": view, "role": "img"},
+        {"width": f"{shown[0]}pt", "height": f"{shown[1]}pt", "viewBox": view, "role": "img"},
     )
     ET.SubElement(root, f"{{{_SVG}}}title").text = _printable(title)
     body = ET.SubElement(root, f"{{{_SVG}}}g", {"font-family": FAMILY, "fill": _INK, "text-anchor": "middle"})
@@ -547,13 +559,13 @@ def _printable(text: str) -> str:
     return "".join(c if c.isprintable() else " " for c in text)
 
 
-def _extent(scene: _Scene) -> Rect:
+def extent_of(scene: Scene) -> Rect:
     """Everything that is drawn, and a margin."""
     ink = _ink(scene)
     return _union([ink, *(line.rect for line in key_lines(scene))]).grown(_MARGIN) if scene.shapes else ink
 
 
-def _ink(scene: _Scene) -> Rect:
+def _ink(scene: Scene) -> Rect:
     """Everything that is drawn but the key."""
     rects = [shape.rect for shape in scene.shapes]
     rects += [

@@ -24,7 +24,13 @@ LABEL_SIZE = 9.0
 NUMBER_SIZE = 8.5
 """The size of values in boxes and of gradients."""
 
-_SIZES: dict[BoxKind, float] = {"bias": LABEL_SIZE, "elision": 17.0, "wire": NUMBER_SIZE, "constant": LABEL_SIZE}
+_SIZES: dict[BoxKind, float] = {
+    "bias": LABEL_SIZE,
+    "elision": 17.0,
+    "wire": NUMBER_SIZE,
+    "constant": LABEL_SIZE,
+    "cell": LABEL_SIZE,
+}
 
 FORMS: dict[BoxKind, Form] = {
     "input": "ellipse",
@@ -41,6 +47,8 @@ FORMS: dict[BoxKind, Form] = {
     "wire": "bare",
     "datum": "ellipse",
     "name": "bare",
+    "cell": "rectangle",
+    "title": "bare",
 }
 _HALF_HEIGHT: dict[Form, float] = {"ellipse": 13.0, "rectangle": 9.0, "bare": 0.0}
 _OWN_HALF_HEIGHT: dict[BoxKind, float] = {"operation": 10.0, "datum": 10.0, "constant": 7.5}
@@ -238,6 +246,8 @@ def _lines(box: Box) -> list[tuple[Part, Lettering, float]]:
 def shape_of(box: Box, centre: Point) -> Shape:
     """The outline of a box, wide and high enough for its letters."""
     form = FORMS[box.kind]
+    if box.size is not None:
+        return Shape(centre, *box.size, form)
     lines = _lines(box)
     widest = max((letters.width * size for _, letters, size in lines), default=0.0)
     if box.kind == "wire":

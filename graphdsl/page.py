@@ -61,10 +61,9 @@ def text(document: Document) -> str:
 @_punctuated
 def typst(document: Document) -> str:
     """The page as a Typst source."""
-    from graphdsl import picture
-    from graphdsl.write import typst
+    from graphdsl.write import typst, typst_picture
 
-    return typst.write(document, picture.svg)
+    return typst.write(document, typst_picture.picture)
 
 
 @_punctuated
@@ -91,10 +90,9 @@ def pdf(document: Document, engine: Engine = "typst", fonts: tuple[str, ...] = (
         from graphdsl.write import tex_engine
 
         return tex_engine.compile(latex(document), engine)
-    from graphdsl import picture
-    from graphdsl.write import pdf
+    from graphdsl.write import pdf, typst_picture
 
-    return pdf.render(document, picture.svg, fonts)
+    return pdf.render(document, typst_picture.picture, fonts)
 
 
 @_punctuated
@@ -136,15 +134,13 @@ def booklet(whole: Booklet, format: str, wish: Wish) -> Made:
 
 def _booklet(whole: Booklet, format: str, wish: Wish) -> Made:
     if format == "pdf":
-        from graphdsl import picture
-        from graphdsl.write import pdf
+        from graphdsl.write import pdf, typst_picture
 
-        return _alone(pdf.render_booklet(whole, picture.svg, wish.fonts))
+        return _alone(pdf.render_booklet(whole, typst_picture.picture, wish.fonts))
     if format == "typst":
-        from graphdsl import picture
-        from graphdsl.write import typst
+        from graphdsl.write import typst, typst_picture
 
-        return _alone(typst.write_booklet(whole, picture.svg))
+        return _alone(typst.write_booklet(whole, typst_picture.picture))
     return FORMATS[format].make(bound(whole), wish)
 
 

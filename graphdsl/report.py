@@ -42,6 +42,9 @@ PageSize = Literal["a4", "letter"]
 Language = Literal["en", "de", "ja", "zh-Hant"]
 """The languages of a page; there is a file of phrases for each."""
 
+Drawn = Literal["few", "all", "none"]
+"""How many drawings stand on a page."""
+
 PARTS: tuple[Part, ...] = get_args(Part)
 
 
@@ -80,6 +83,11 @@ KEYS: Mapping[str, Key] = {
         default="`grouped`",
     ),
     "explain": Key(says="What is said in full, whatever the detail.", form="[dE/dw13, H1, updates]"),
+    "figures": Key(
+        get_args(Drawn),
+        says="The drawings: few; all, the network at each stage too; or none.",
+        default="`few`",
+    ),
     "page": Key(get_args(PageSize), says="The size of the paper.", default="`a4`"),
     "as": Key(
         get_args(Paper),
@@ -195,6 +203,7 @@ class Report:
     explain: frozenset[str] = frozenset()
     page: PageSize = "a4"
     language: Language = "en"
+    figures: Drawn = "few"
     tangents: tuple[str, ...] = ()
     nudges: Mapping[str, Decimal] = field(default_factory=dict)
     notices: bool = True

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from graphdsl.overrides import Override
     from graphdsl.trace import Check, Trace, Verdict
 
-View = Literal["network", "graph"]
+View = Literal["network", "graph", "grid"]
 Drawing = Literal["svg", "pdf", "png", "dot"]
 
 # Every step imports what it needs when it is taken: `graphdsl --version` waits for nothing, and JSON not for the page.

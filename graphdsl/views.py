@@ -12,6 +12,7 @@ from graphdsl.diagnostics import did_you_mean
 from graphdsl.diagram import Arrow, Box, BoxKind, Diagram, Tone, has_numbers
 from graphdsl.expr import Expr, Number, Partial, Relation, Symbol, symbols
 from graphdsl.graph import Graph, entry_symbols
+from graphdsl.grids import grid_diagram, grids_of
 from graphdsl.lettering import plain
 from graphdsl.names import Ink, canonical
 from graphdsl.network import network_of
@@ -23,7 +24,7 @@ from graphdsl.trace import Sample, Trace
 if TYPE_CHECKING:
     import networkx
 
-Kind = Literal["network", "graph"]
+Kind = Literal["network", "graph", "grid"]
 
 SHOWN = ("values", "gradients", "updated")
 PATH = "path:"
@@ -91,6 +92,46 @@ def view(
         raise ViewError("nothing is differentiated here", "a `loss` or a `gradient` says what has gradients")
     reading = _Reading(_sample(trace, step, asked), aim if asked.gradients else None, _data(trace.graph, step, asked))
     return _VIEWS[kind](trace.graph, reading, asked, aim, elementary)
+
+
+MOST_ON_PATH = 24
+"""A network of more units has no small drawing beside a derivation."""
+
+MOST_DEEP = 7
+"""Nor has one of more columns."""
+
+_SMALL = 0.6
+"""The size of a small drawing: its names have six points."""
+
+
+_MOST_NAMES = 400
+
+
+def small(graph: Graph) -> Diagram | None:
+    """The plan of a network that can be drawn small, without its numbers and places; nothing of a larger one."""
+    network = network_of(graph, with_loss=True) if len(graph.symbols) <= _MOST_NAMES else None
+    if network is None or len(network.units) > MOST_ON_PATH:
+        return None
+    planned = plan(network)
+    deep = 1 + max(box.column or 0 for box in planned.boxes)
+    elided = any(box.kind == "elision" for box in planned.boxes)
+    return None if deep > MOST_DEEP or elided else replace(planned, scale=_SMALL)
+
+
+def path(graph: Graph, planned: Diagram, start: str, aim: Symbol) -> Diagram | None:
+    """A planned drawing with the ways from an entry to the objective, without labels; nothing where there are none."""
+    try:
+        way = _way(graph.entries, (start,), aim)
+    except ViewError:
+        return None
+    drawn = _followed(planned, (start,), way)
+    boxes = tuple(box for box in drawn.boxes if box.kind != "bias")
+    kept = {box.id for box in boxes}
+    arrows = tuple(replace(a, label=None) for a in drawn.arrows if a.source in kept)
+    if not any(arrow.tone == "strong" for arrow in arrows):
+        return None
+    found = placed(replace(drawn, boxes=boxes, arrows=arrows))
+    return found if found.placed else None
 
 
 def _asked(graph: Graph, show: Iterable[str]) -> _Asked:
@@ -285,7 +326,18 @@ def _graph(graph: Graph, reading: _Reading, asked: _Asked, aim: Symbol | None, e
     )
 
 
-_VIEWS = {"network": _network, "graph": _graph}
+# Windows and weights as grids
+
+
+def _grid(graph: Graph, reading: _Reading, asked: _Asked, aim: Symbol | None, elementary: bool) -> Diagram:
+    found = grids_of(graph)
+    if found is None:
+        hint = "convolution, pooling and a softmax by rows are drawn so, up to ten by ten"
+        raise ViewError("nothing is drawn as grids here", hint)
+    return grid_diagram(graph, found, reading.sample.values, reading.data)
+
+
+_VIEWS = {"network": _network, "graph": _graph, "grid": _grid}
 
 
 # In words
@@ -301,7 +353,11 @@ _TOLD: Mapping[str, tuple[BoxKind, ...]] = {
     "alt_parameters": ("bias", "parameter", "name"),
     "alt_gates": ("operation", "formula"),
     "alt_results": ("result",),
+    "alt_grids": ("title",),
 }
+
+
+_ALT = {"network": "network_alt", "graph": "circuit_alt", "grid": "grid_alt"}
 
 
 def alt(diagram: Diagram, phrases: Phrases) -> str:
@@ -315,7 +371,7 @@ def alt(diagram: Diagram, phrases: Phrases) -> str:
     names = [_told(arrow.label, None, arrow.gradient, phrases) for arrow in diagram.arrows if arrow.label is not None]
     told += _listed(phrases, "alt_weights", list(dict.fromkeys(names)))
     told += _listed(phrases, "alt_path", list(dict.fromkeys(map(_name, _strong(diagram)))))
-    return phrases.words("network_alt" if diagram.view == "network" else "circuit_alt", units="; ".join(told))
+    return phrases.words(_ALT[diagram.view], units="; ".join(told))
 
 
 def _strong(diagram: Diagram) -> list[Expr]:

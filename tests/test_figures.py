@@ -20,6 +20,7 @@ from graphdsl.circuit import elementary_circuit, wire_gradients, wire_values
 from graphdsl.depict import finished
 from graphdsl.diagram import Arrow, Box, Diagram
 from graphdsl.expr import Number
+from graphdsl.grids import grids_of
 from graphdsl.lettering import lettering, plain
 from graphdsl.network import network_of
 from graphdsl.numbers import Display, trimmed
@@ -102,6 +103,8 @@ def asked(spec: str) -> Iterator[View]:
     rounds, objectives = trace.count, trace.graph.model.objectives
     gradients = ",gradients" if objectives else ""
     views_: tuple[tuple[Kind, bool], ...] = (("network", False), ("graph", False), ("graph", True))
+    if grids_of(trace.graph) is not None:
+        yield from (("grid", step, "", False) for step in sorted({1, rounds}))
     for kind, elementary in views_:
         for step in sorted({1, rounds}):
             for show in dict.fromkeys(("", "values", "values" + gradients, gradients)):

@@ -28,7 +28,7 @@ FLOORS = (
     {"uses"},
     {"graph", "letters"},
     {"trace", "update", "schedule", "sequence", "program", "arrays", "long", "run", "routes", "hull"},
-    {"phrases", "explain", "pieces", "values", "network", "depict", "circuit", "views"},
+    {"phrases", "explain", "pieces", "values", "network", "depict", "grids", "unrolled", "circuit", "views"},
     {"figures", "noted"},
     {"write", "draw", "picture", "files"},
     {"page"},

@@ -94,7 +94,7 @@ class _Math:
                 while self.take() != "u":  # of 9mu
                     pass
                 return ""
-            case r"\phantom" | r"\label" | r"\tag*":
+            case r"\phantom" | r"\label" | r"\tag*" | r"\gdhang":
                 self.group()
                 return ""
             case r"\resizebox":
@@ -191,7 +191,7 @@ def chains(derivation: str) -> Iterator[str]:
     """The lines of a derivation, each with the rows that continue it, and the reasons as lines of their own."""
     current = ""
     for row in _ROW_END.split(derivation.strip()):
-        row = re.sub(r"\s*\\tag\*\{\}\\label\{.*?\}", "", row)
+        row = re.sub(r"\s*\\tag\*\{(\\gdhang\{.*?\})?\}(\\label\{.*?\})?", "", row)
         reason = _REASON.search(row)
         row = row[: reason.start()] if reason else row
         lead, _, rest = row.partition("&")

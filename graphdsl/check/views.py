@@ -15,7 +15,7 @@ from graphdsl.diagnostics import did_you_mean
 from graphdsl.expr import Array, Element, Expr, Relation, Symbol
 from graphdsl.model import Node, Training
 from graphdsl.notation import DEFAULT, Notation, NotationMistake, found
-from graphdsl.report import PARTS, SECTIONS, Detail, Language, PageSize, Paper, Report, Style
+from graphdsl.report import PARTS, SECTIONS, Detail, Drawn, Language, PageSize, Paper, Report, Style
 from graphdsl.syntax import Quoted, Setting
 
 W = TypeVar("W", bound=str)
@@ -40,6 +40,7 @@ def asked(
         detail=_one_of(DETAILS, word(said, "detail")) or "grouped",
         details={part: detail for part in PARTS if (detail := _one_of(DETAILS, word(said, f"detail[{part}]")))},
         explain=frozenset(_explained(said.get("explain"), scope, resolver)),
+        figures=_one_of(DRAWN, word(said, "figures")) or "few",
         page=_one_of(PAGES, word(said, "page")) or "a4",
         language="zh-Hant" if word(said, "language") == "zh" else _one_of(LANGUAGES, word(said, "language")) or "en",
         tangents=_tangents(said, scope, resolver),
@@ -72,6 +73,7 @@ def _notation(said: Mapping[str, Setting], scope: Scope) -> Notation:
 
 STYLES: tuple[Style, ...] = get_args(Style)
 DETAILS: tuple[Detail, ...] = get_args(Detail)
+DRAWN: tuple[Drawn, ...] = get_args(Drawn)
 PAGES: tuple[PageSize, ...] = get_args(PageSize)
 PAPERS: tuple[Paper, ...] = get_args(Paper)
 LANGUAGES: tuple[Language, ...] = get_args(Language)

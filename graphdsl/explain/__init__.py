@@ -10,6 +10,7 @@ from graphdsl.document import Block, Derivation, Document, Figure, Inlines, Math
 from graphdsl.explain.contributions import contributions
 from graphdsl.explain.deltas import deltas, with_deltas
 from graphdsl.explain.directions import otherwise
+from graphdsl.explain.drawings import Drawings
 from graphdsl.explain.forward_mode import forward_mode
 from graphdsl.explain.front import conventions, given
 from graphdsl.explain.letters import in_letters
@@ -61,7 +62,7 @@ def explain(
         return marking(trace, answers_of(trace, tasks_of(model)), phrases, wanted, small_print)
     story = _Story(trace, phrases, wanted)
     blocks: list[Block] = [*opening(model)]
-    blocks += [] if diagram is None else [_figure(diagram, trace.graph, phrases)]
+    blocks += [] if diagram is None or wanted.figures == "none" else [_figure(diagram, trace.graph, phrases)]
     blocks += story.front()
     blocks += story.brief() if len(trace.graph.symbols) > MOST_ENTRIES else [*story.rounds(), *story.ending()]
     if wanted.notices:
@@ -104,6 +105,7 @@ class _Story:
         self.order = Order(trace.graph)
         self.tensors = Tensors(trace.graph)
         self.deltas = deltas(trace.graph) if self._says_deltas() else {}
+        self.drawings = Drawings(trace, phrases, report.figures)
         self.colours: Colours = _told_apart(trace.graph) if _by_thresholds(trace.graph) else colours(trace.graph)
         given_instead = self.graph.model.overrides
         self.opens = min(report.in_full.rounds(trace.count), default=1)
@@ -164,7 +166,8 @@ class _Story:
             loss = self.graph.model.loss
             other = (loss is not None and objective != loss) or len(self.graph.model.objectives) > 1
             title = self.phrases.say("backward_of" if other else "backward", objective=Math(objective))
-            found = (*backward.backward(objective.key), *self._contributions(at, objective, round_))
+            inner = self.drawings.paths(backward.backward(objective.key), objective, round_)
+            found = (*inner, *self._contributions(at, objective, round_))
             blocks.append(self._part("backward", title, round_, found, told))
         if is_batch(round_, self.graph.model):
             blocks.append(self._batch(round_, at))
@@ -227,7 +230,10 @@ class _Story:
     def _part(
         self, anchor: str, title: Inlines, round_: Round, blocks: tuple[Block, ...], sample: Sample | None = None
     ) -> Section:
-        return Section(_capitalised(self._titled(title, round_, sample)), blocks, f"{anchor}@{round_.number}")
+        drawn = self.drawings.stage(anchor, round_)
+        return Section(
+            _capitalised(self._titled(title, round_, sample)), (*drawn, *blocks), f"{anchor}@{round_.number}"
+        )
 
     def _titled(self, title: Inlines, round_: Round, sample: Sample | None) -> Inlines:
         """Round 2: …, and of which sample where there are several."""

@@ -153,7 +153,7 @@ def _placed(block: Block, waiting: dict[str, str]) -> Block:
         case Section():
             return replace(block, blocks=tuple(_placed(inner, waiting) for inner in block.blocks))
         case Derivation():
-            return Derivation(tuple(_remarked(line, waiting) for line in block.lines))
+            return replace(block, lines=tuple(_remarked(line, waiting) for line in block.lines))
         case _:
             return block
 

@@ -270,6 +270,9 @@ class _Page:
                 return self._section(block, level)
             case Paragraph():
                 return {"template": "paragraph.html", "words": inline(block.words)}
+            case Derivation(figure=Figure() as figure):
+                found = {"derivation": self._derivation(block), "figure": _figure(figure, self.draw)}
+                return {"template": "sketched.html", **found}
             case Derivation():
                 return self._derivation(block)
             case Table():

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
-from itertools import groupby, pairwise
+from itertools import groupby, pairwise, zip_longest
 from typing import TYPE_CHECKING, Any, NamedTuple, assert_never
 
 from graphdsl.document import (
@@ -34,6 +34,7 @@ from graphdsl.write.formula import signed
 from graphdsl.write.layout import fill, folded, low, missing
 from graphdsl.write.tex_formula import DISPLAY, INLINE, SLASHED_DISPLAY, TexPrinter, sign_of
 from graphdsl.write.tex_letters import escaped, label, wide_letters
+from graphdsl.write.tex_sketch import LOW, TALL, Row, stand
 from graphdsl.write.tex_width import width
 from graphdsl.write.tikz import Picture
 from graphdsl.write.wide_fonts import FACES
@@ -57,6 +58,14 @@ _POINTS = 10.0
 _FULL = 0.85
 _CELL = 0.45
 """The share of the line that a cell may take."""
+_HIGH_GAP = 3.0
+"""What fractions need between rows, in points."""
+
+_INDENT = 1.2
+_CAPTION_HEIGHT = 12.0
+_WHOLE_LINE = 48.2
+"""A line of a document in ems: 170 millimetres."""
+
 _BESIDE = 0.58
 """The share of the line that a figure may take with a note beside it."""
 
@@ -325,16 +334,46 @@ class _Writer:
             longest = max((row.width for rows in filled for row in rows), default=0.0)
             in_column = longest + max((chain.reason.width for chain in chains), default=0.0) <= self.room - widest
             rows = [row for c, f in zip(chains, filled, strict=True) for row in self._rows_of(c, f, widest, in_column)]
+        sketch = Source("")
+        if block.figure is not None and self.setting is WHOLE:
+            sketch = self._sketched(rows, widest, block.figure)
         for row, after in pairwise((*rows, None)):
             assert row is not None
             row["end"] = _row_end(row, after)
         pairs = max((str(row["cells"]).count("&&") for row in rows), default=0) + 1
         return {
             "template": "derivation.tex",
+            "sketch": sketch,
             "environment": Source("align*" if pairs == 1 else "alignat*"),
             "columns": Source(f"{{{pairs}}}" if pairs > 1 else ""),
             "rows": rows,
         }
+
+    def _sketched(self, rows: Sequence[View], lead: float, figure: Figure) -> Source:
+        """A small drawing at the right margin, hung from the first of the rows that it stands beside, which stay together."""
+        cells = [[width(cell, True) for cell in str(row["cells"]).split("&&")] for row in rows]
+        columns = [max(column) for column in zip_longest(*cells, fillvalue=0.0)]
+        reaches = [_INDENT + lead + sum(columns[: len(own) - 1]) + own[-1] for own in cells]
+        measured = [
+            Row(reach, (TALL if _is_high(row) else LOW) + (_HIGH_GAP if _needs_gap(row, after) else 0.0))
+            for reach, (row, after) in zip(reaches, pairwise((*rows, None)), strict=True)
+            if row is not None
+        ]
+        size, drawn = figure.scale, self.draw(figure.diagram)
+        caption = self.shrunk_inline(figure.caption)
+        wide = max(size * drawn.width / _POINTS, 0.75 * width(caption))
+        found = stand(measured, _WHOLE_LINE, wide, size * drawn.height + _CAPTION_HEIGHT)
+        if found is None:
+            return Source("")
+        self.pictures = True
+        first, last, raised = found
+        sized = rf"\scalebox{{{size:g}}}{{{drawn.source}}}"
+        picture = rf"\shortstack{{{sized}\\[3pt]\fontsize{{7.5}}{{9}}\selectfont {caption}}}"
+        hung = rf"\gdhang{{{raised:.1f}pt}}"
+        rows[first]["tag"] = Source(rf" \tag*{{{hung}}}" + str(rows[first]["tag"]).removeprefix(r" \tag*{}"))
+        for row in rows[first + 1 : last + 1]:
+            row["goes_on"] = True
+        return Source(rf"\sbox\gdsketch{{{picture}}}%")
 
     def _columns(self, chains: Sequence[_Chain], columns: list[float], rest: float) -> list[View]:
         """Lines whose signs all stand in columns; a reason stands behind them."""
@@ -493,8 +532,15 @@ def _row_end(row: View, after: View | None) -> Source:
     """How a row ends: fractions need some room, and what goes on stays on its page."""
     if after is None:
         return Source("")
-    high = any(r"\frac" in line["lead"] + line["cells"] for line in (row, after))
-    return Source(r" \\" + ("*" if after["goes_on"] else "") + ("[3pt]" if high else ""))
+    return Source(r" \\" + ("*" if after["goes_on"] else "") + (f"[{_HIGH_GAP:g}pt]" if _needs_gap(row, after) else ""))
+
+
+def _is_high(row: View) -> bool:
+    return r"\frac" in row["lead"] + row["cells"]
+
+
+def _needs_gap(row: View, after: View | None) -> bool:
+    return after is not None and (_is_high(row) or _is_high(after))
 
 
 def _leads(block: Block, after: Block | None) -> bool:

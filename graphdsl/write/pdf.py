@@ -13,7 +13,7 @@ from graphdsl.write.wide_fonts import FACES, font_files, missing, named_folders
 
 
 def render(document: Document, draw: Callable[[Drawing], str], folders: Sequence[str] = ()) -> bytes:
-    """The document as PDF; `draw` makes the SVG of a figure, and the folders have more fonts."""
+    """The document as PDF; `draw` makes the drawing of a figure, in Typst, and the folders have more fonts."""
     return compiled(typst_writer.write(document, draw), document.language, folders)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from graphdsl import draw
-from graphdsl.diagram import BoxKind, Diagram, Tone
+from graphdsl.diagram import Box, BoxKind, Diagram, Tone
 from graphdsl.expr import Expr, Number
 from graphdsl.outline import (
     LABEL_SIZE,
@@ -41,10 +41,12 @@ _STYLES: Mapping[BoxKind, str] = {
     "operation": "fill=white",
     "parameter": "fill=black!4, rounded corners=2bp, line width=0.5bp",
     "constant": "fill=white, draw=black!45, line width=0.4bp",
+    "cell": "fill=white, draw=black!45, line width=0.5bp",
     "formula": "fill=white, rounded corners=2bp",
     "result": "fill=white, rounded corners=2bp, draw=black!90, line width=1.2bp",
 }
-_TONES: Mapping[Tone, str] = {"plain": "", "strong": "draw=black!90, line width=1.3bp", "pale": "draw=black!20"}
+_TONES: Mapping[Tone, str] = {"plain": "", "strong": "draw=black!90", "pale": "draw=black!20"}
+_STRONG = 1.3
 _SIZES = {NAME_SIZE: "unit text", LABEL_SIZE: "label text", NUMBER_SIZE: "number text"}
 _GRADIENT = "text={rgb,255:red,176;green,58;blue,14}"
 
@@ -55,8 +57,8 @@ def picture(diagram: Diagram) -> Picture:
     width, height = draw.size(diagram)
     many = diagram.view == "network" and len(diagram.arrows) > MANY_ARROWS
     lines = [
-        *(_arrow(edge) for edge in scene.edges),
-        *(_outline(box.kind, box.tone, shape) for box, shape in zip(scene.boxes, scene.shapes, strict=True)),
+        *(_arrow(edge, diagram.scale) for edge in scene.edges),
+        *(_outline(box, shape, diagram.scale) for box, shape in zip(scene.boxes, scene.shapes, strict=True)),
     ]
     for box, shape in zip(scene.boxes, scene.shapes, strict=True):
         told = {"name": box.label, "value": box.value, "gradient": box.gradient}
@@ -74,11 +76,16 @@ def picture(diagram: Diagram) -> Picture:
     return Picture(f"\\begin{{tikzpicture}}[{options}{sizes}]\n{body}\n\\end{{tikzpicture}}", width, height)
 
 
-def _arrow(edge: draw.Edge) -> str:
+def _toned(tone: Tone, scale: float) -> str:
+    """The line of a tone; in a small drawing the way keeps its weight."""
+    return _TONES[tone] + (f", line width={_STRONG / scale**0.5:.3g}bp" if tone == "strong" else "")
+
+
+def _arrow(edge: draw.Edge, scale: float) -> str:
     """The curve of an arrow in its pieces; the last one leads to the tip."""
     pieces = [_curve(spline) for spline in edge.splines]
     head = "->" if edge.tip else ""
-    looks = ["dashed" if edge.arrow.dashed else "", _TONES[edge.arrow.tone]]
+    looks = ["dashed" if edge.arrow.dashed else "", _toned(edge.arrow.tone, scale)]
     if edge.tip:
         start, *_, end = edge.splines[-1]
         to_tip = f" -- {_at(edge.tip)}"
@@ -108,10 +115,15 @@ def _is_between(point: Point, start: Point, end: Point) -> bool:
     return abs(cross) < 0.5
 
 
-def _outline(kind: BoxKind, tone: Tone, shape: Shape) -> str:
+def _shaded(shade: float) -> str:
+    return f"fill=black!{round(100 * shade)}" if shade else ""
+
+
+def _outline(box: Box, shape: Shape, scale: float) -> str:
+    kind, tone = box.kind, box.tone
     if kind not in _STYLES:
         return ""
-    options = ", ".join(filter(None, (_STYLES[kind], _TONES[tone])))
+    options = ", ".join(filter(None, (_STYLES[kind], _shaded(box.shade), _toned(tone, scale))))
     half_width, half_height = _length(shape.width / 2), _length(shape.height / 2)
     if shape.form == "ellipse":
         return rf"\draw[{options}] {_at(shape.centre)} ellipse[x radius={half_width}, y radius={half_height}];"

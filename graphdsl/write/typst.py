@@ -266,7 +266,7 @@ def _inline(part: Inline) -> str:
 
 
 def write(document: Document, draw: Callable[[Drawing], str]) -> str:
-    """The document as one Typst file; `draw` makes the SVG of a figure."""
+    """The document as one Typst file; `draw` makes the drawing of a figure."""
     return (
         _environment()
         .get_template("document.typ")
@@ -425,7 +425,8 @@ def _view(block: Paragraph | Derivation | Table | Figure | Note | Question | Roo
         case Derivation():
             printers = (SLASHED_DISPLAY if is_low else DISPLAY for is_low in low(block.lines))
             lines = [_line(line, printer) for line, printer in zip(block.lines, printers, strict=True)]
-            return {"template": "derivation.typ", "lines": lines, "rigid": Source("true")}
+            beside = None if block.figure is None else _figure(block.figure, draw)
+            return {"template": "derivation.typ", "lines": lines, "beside": beside, "rigid": Source("true")}
         case Table():
             return {**_table(block), "rigid": Source("true")}
         case Figure():
@@ -447,7 +448,7 @@ def _view(block: Paragraph | Derivation | Table | Figure | Note | Question | Roo
 
 
 def _figure(figure: Figure, draw: Draw) -> View:
-    drawing = literal(draw(figure.diagram).replace("\n", " "))
+    drawing = Source(draw(figure.diagram))
     return {"template": "figure.typ", "drawing": drawing, "alt": figure.alt or " ", "caption": inline(figure.caption)}
 
 
