@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -155,8 +156,8 @@ def _lay(boxes: list[Box], left: float, places: dict[str, Box]) -> float:
     rows, columns = max(cell.row for _, cell in cells), max(cell.column for _, cell in cells)
     titles = {box.cell.row: box for box in boxes if box.cell is not None and box.kind == "title"}
     width = max(outline_of(replace(box, kind="title"), (0.0, 0.0)).width for box, _ in cells) + 2 * _CELL_AIR
-    width = max(width, _CELL_HEIGHT + 4)
-    named = outline_of(titles[-1], (0.0, 0.0)).width if -1 in titles else 0.0
+    width = max(math.ceil(width), _CELL_HEIGHT + 4)  # whole points, so that neighbours share their edge exactly
+    named = math.ceil(outline_of(titles[-1], (0.0, 0.0)).width) if -1 in titles else 0.0
     across = max(columns * width, named)
     start = left + (across - columns * width) / 2
     top = rows * _CELL_HEIGHT / 2
