@@ -238,7 +238,7 @@ def test_the_curve_stands_in_every_format(path: str) -> None:
     if not plots(document):
         return
     assert 'class="curve"' in page.html(document)
-    assert "polyline" in page.typst(document)
+    assert 'join: "round"' in page.typst(document)  # the curve, drawn by Typst itself
     assert "tikzpicture" in page.latex(document)
     assert "Curve of the error over" in page.text(document)
     assert any(b"polyline" in made for made in page.markdown(document, "x", "github").beside.values())
