@@ -13,7 +13,7 @@ MOST_ENTRIES = 4_000
 """Larger nets are not drawn unit by unit."""
 
 
-MOST_TENSORS = 40
+MOST_TENSORS = 24
 """A graph of more tensors is not drawn on the page."""
 
 
