@@ -34,7 +34,7 @@ SPECS = sorted((ROOT / "specs").rglob("*.spec"))
 # The elements that a page may have, and of those of MathML Core how many children each needs.
 WORDS = {"a", "article", "body", "caption", "div", "figcaption", "figure", "footer", "h1", "h2", "h3", "head", "header"}
 WORDS |= {"html", "i", "link", "main", "meta", "p", "section", "span", "strong", "style", "table", "tbody", "td", "th"}
-WORDS |= {"thead", "title", "tr", "wbr"}
+WORDS |= {"thead", "title", "tr", "wbr", "button", "details", "nav", "script", "summary", "template"}
 CHILDREN = {"mfrac": 2, "msub": 2, "msup": 2, "msubsup": 3, "mover": 2, "munderover": 3}
 MATH = {*CHILDREN, "math", "mrow", "mi", "mn", "mo", "mtext", "mspace", "msqrt", "mtable", "mtr", "mtd"}
 _SVG = "{http://www.w3.org/2000/svg}"

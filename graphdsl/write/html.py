@@ -1,19 +1,22 @@
-"""Document -> one file of HTML that needs no other, no script and no network; knows formulas as MathML and drawings as SVG."""
+"""Document -> one file of HTML that needs no other and no network, and is whole without its script; knows formulas as MathML and drawings as SVG."""
 
 from __future__ import annotations
 
+import json
 import re
 import xml.etree.ElementTree as ET
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
+from hashlib import sha256
 from importlib import resources
-from itertools import chain, count, pairwise
+from itertools import chain, count, groupby, pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple, assert_never
 
 from markupsafe import Markup, escape
 
+from graphdsl.diagram import Diagram
 from graphdsl.document import (
     Block,
     Derivation,
@@ -22,6 +25,7 @@ from graphdsl.document import (
     Figure,
     Inline,
     Inlines,
+    Item,
     Line,
     Math,
     Note,
@@ -35,10 +39,13 @@ from graphdsl.document import (
 )
 from graphdsl.expr import Array, Cases, Expr, Number, Product, Relation, Sum, walk
 from graphdsl.numbers import written
+from graphdsl.phrases import Phrases, load
 from graphdsl.write import text
 from graphdsl.write.formula import BIG, POWER, PRODUCT, Piece, signed
 from graphdsl.write.layout import folded, low, missing
+from graphdsl.write.light import lit
 from graphdsl.write.mathml import DISPLAY, INLINE, SLASHED_DISPLAY, MathMLPrinter, math
+from graphdsl.write.places import Linked, Places, is_answer
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -47,6 +54,9 @@ LONGEST_BOUND = 26
 """Up to so many columns of text a formula stays on one row; a longer one may break at its signs."""
 
 LOWEST_HEADING = 3
+
+LEAST_FOLDED = 2
+"""As many lines of one kind can be folded away behind the first."""
 
 WIDEST_TABLE = 84
 """Columns of text that a ruled table may take; a narrower screen scrolls it."""
@@ -72,18 +82,59 @@ _SVG = "{http://www.w3.org/2000/svg}"
 def write(document: Document, draw: Callable[[Drawing], str]) -> str:
     """The document as one page; `draw` makes the SVG of a figure."""
     title = text.visible(document.title).strip()
+    language = _language(document.language)
+    phrases = _phrases(language)
+    words = {key: phrases.words(f"html_{key}") for key in WORDS}
+    style, script = _style(), _script()
     return (
         _environment()
         .get_template("document.html")
         .render(
             title=title or text.inline(document.subtitle).strip() or "graphdsl",
-            language=_language(document.language),
+            language=language,
             subtitle=inline(document.subtitle),
             colophon=inline(document.colophon),
-            blocks=_Page(draw).views(document.blocks, 2),
-            fonts=_fonts(),
+            blocks=_Page(draw, phrases, tuple(_diagrams(document.blocks))).views(document.blocks, 2),
+            words=words,
+            style=style,
+            script=script,
+            allowed={"style": _hash(style), "script": _hash(script)},
         )
     )
+
+
+WORDS = ("tools", "cover", "uncover", "answer", "steps", "back", "on")
+"""What the tools of the page say."""
+
+
+def _phrases(language: str) -> Phrases:
+    """The words of the tools, in the language of the page where they are known in it."""
+    known = (resources.files("graphdsl.phrases") / f"{language}.toml").is_file()
+    return load(language if known else "en")
+
+
+@cache
+def _style() -> Markup:
+    return Markup(_environment().get_template("page.css").render(fonts=_fonts()))
+
+
+@cache
+def _script() -> Markup:
+    return Markup(_environment().get_template("page.js").render())
+
+
+def _hash(content: str) -> str:
+    """What a policy calls a style sheet or a script by, so that no other may act."""
+    return "sha256-" + b64encode(sha256(content.encode()).digest()).decode("ascii")
+
+
+def _diagrams(blocks: Sequence[Block]) -> Iterator[Diagram]:
+    for block in blocks:
+        match block:
+            case Section():
+                yield from _diagrams(block.blocks)
+            case Figure(diagram=Diagram() as diagram):
+                yield diagram
 
 
 def _language(code: str) -> str:
@@ -128,12 +179,20 @@ def _parts(part: Inline) -> Iterator[Markup]:
         case Strong():
             yield from (_BREAK, Markup("<strong>{}</strong>").format(text.visible(part.words)), _BREAK)
         case Math(Number() as numeral) if written(numeral.value).exponent is None:
-            yield escape(text.formula(numeral))
+            yield _numeral(numeral)
         case Math():
             for n, piece in enumerate(_rows(part.expr)):
                 yield from (piece,) if n == 0 else (_BREAK, piece)
         case _:
             assert_never(part)
+
+
+def _numeral(numeral: Number) -> Markup:
+    """A numeral among words; one that was found elsewhere leads there."""
+    digits = escape(text.formula(numeral))
+    if not isinstance(numeral, Linked):
+        return digits
+    return Markup('<a class="number" href="#{}">{}</a>').format(numeral.place, digits)
 
 
 def _loosened(word: str) -> Iterator[Markup]:
@@ -164,12 +223,30 @@ def _glued(parts: Iterable[Markup]) -> Iterator[Markup]:
 def _rows(expr: Expr) -> Iterator[Markup]:
     """A formula within words, in as many pieces as it may have rows."""
     if not isinstance(expr, Relation) or _columns(expr, INLINE) <= LONGEST_BOUND:
-        yield _math(text.formula(expr), INLINE.formula(expr), display=_is_tall(expr))
+        yield _math(text.formula(expr), _answered(expr), display=_is_tall(expr))
         return
     first, *_ = expr.members
     yield _math(text.formula(first), INLINE.formula(first))
     for sign, member in INLINE.members(expr):
-        yield from _member(sign, member, INLINE, _columns(member, INLINE))
+        pieces = _member(sign, member, INLINE, _columns(member, INLINE))
+        yield from map(_covered, pieces) if member is expr.members[-1] and is_answer(expr) else pieces
+
+
+def _answered(expr: Expr) -> str:
+    """A formula in one row, the value that it ends with as one that can be covered."""
+    if not isinstance(expr, Relation) or not is_answer(expr):
+        return INLINE.formula(expr)
+    first, *_ = expr.members
+    pieces = [INLINE.formula(first)]
+    for sign, member in INLINE.members(expr):
+        printed = INLINE.formula(member)
+        is_last = member is expr.members[-1]
+        pieces.append(INLINE.operator(sign) + (f'<mrow class="answer">{printed}</mrow>' if is_last else printed))
+    return "".join(pieces)
+
+
+def _covered(piece: Markup) -> Markup:
+    return Markup('<span class="answer">{}</span>').format(piece)
 
 
 def _member(sign: str, member: Expr, printer: MathMLPrinter, columns: int) -> Iterator[Markup]:
@@ -247,7 +324,10 @@ class _Page:
     """The blocks of a page as views, and the names of its places that are taken."""
 
     draw: Callable[[Drawing], str]
+    phrases: Phrases
+    diagrams: tuple[Diagram, ...] = ()
     taken: set[str] = field(default_factory=set)
+    places: Places = field(default_factory=Places)
 
     def views(self, blocks: Sequence[Block], level: int) -> list[View]:
         """The blocks in order; a figure and what is given next to it stand side by side."""
@@ -269,18 +349,18 @@ class _Page:
             case Section():
                 return self._section(block, level)
             case Paragraph():
-                return {"template": "paragraph.html", "words": inline(block.words)}
+                return self._paragraph(block)
             case Derivation(figure=Figure() as figure):
                 found = {"derivation": self._derivation(block), "figure": _figure(figure, self.draw)}
                 return {"template": "sketched.html", **found}
             case Derivation():
                 return self._derivation(block)
             case Table():
-                return _table(block)
+                return self._table(block)
             case Figure():
                 return {"template": "figure.html", **_figure(block, self.draw)}
             case Note():
-                items = [{"term": inline(item.term), "words": inline(item.words)} for item in block.items]
+                items = [self._item(item, block.kind == "given") for item in block.items]
                 return {"template": "note.html", "kind": block.kind, "title": inline(block.title), "entries": items}
             case Question():
                 told = {"letter": inline(block.letter), "words": inline(block.words), "points": inline(block.points)}
@@ -290,9 +370,24 @@ class _Page:
                 return {"template": "room.html", "lines": list(range(block.lines)), "blanks": blanks}
         assert_never(block)
 
+    def _paragraph(self, block: Paragraph) -> View:
+        """Words; where they find values, they are a place that numerals lead to."""
+        words = self.places.linked_words(block.words)
+        finds = self.places.round and any(isinstance(w, Math) and is_answer(w.expr) for w in block.words)
+        place = self._anchor(f"found@{self.places.round}") if finds else ""
+        self.places.repeat(place, block.words)
+        return {"template": "paragraph.html", "words": inline(words), "place": place}
+
+    def _item(self, item: Item, is_given: bool) -> View:
+        place = self._anchor("given") if is_given else ""
+        if is_given:
+            self.places.give(place, item.term, item.words)
+        return {"term": inline(item.term), "words": inline(item.words), "place": place}
+
     def _section(self, section: Section, level: int) -> View:
         """A part under its heading; one without a title leaves the headings below it where they are."""
         spoken = text.inline(section.title).strip()
+        self.places.enter(section.anchor)
         return {
             "template": "section.html",
             "anchor": self._anchor(section.anchor),
@@ -314,26 +409,52 @@ class _Page:
     def _derivation(self, block: Derivation) -> View:
         printers = [SLASHED_DISPLAY if is_low else DISPLAY for is_low in low(block.lines)]
         lines = [_measured(line, printer) for line, printer in zip(block.lines, printers, strict=True)]
+        views = [self._line(line) for line in lines]
         counts = {len(line.chain.signs) for line in block.lines}
         return {
             "template": "derivation.html",
-            "lines": [self._line(line) for line in lines],
+            "runs": [self._run([views[i] for i in run], folds) for run, folds in _runs(block.lines)],
             "columns": counts.pop() if len(counts) == 1 and len(block.lines) > 1 else 0,
             "room": _room(lines),
             "may_scroll": any(map(_is_wide, lines)),
         }
 
+    def _run(self, lines: list[View], folds: bool) -> View:
+        """Lines under each other, and, where they may be folded away, what is said in their stead."""
+        return {"lines": lines, "folded": self.phrases.words("html_more", count=len(lines)) if folds else ""}
+
     def _line(self, measured: _Measured) -> View:
-        line, printer, (_, *widths) = measured
+        unlinked, printer, (_, *widths) = measured
+        line = self.places.linked_line(unlinked)
         first, *_ = line.chain.members
         members = zip(printer.members(line.chain), widths, strict=True)
+        anchor = self._anchor(line.anchor)
+        self.places.tell(anchor, unlinked)
         return {
-            "anchor": self._anchor(line.anchor),
+            "anchor": anchor,
+            "lit": json.dumps(lit(self.diagrams, line.anchor), ensure_ascii=False) if line.anchor else "",
             "spoken": text.formula(first),
             "lead": _math(text.formula(first), printer.formula(first), display=True),
             "members": [_BREAK.join(_member(sign, m, printer, width)) for (sign, m), width in members],
+            "has_answer": is_answer(line.chain),
             "reason": inline(line.reason),
         }
+
+    def _table(self, table: Table) -> View:
+        """A ruled table; the rows of a round are places where updates find new values."""
+        finds = bool(self.places.round)
+        names = [self._anchor(f"row@{self.places.round}") if finds else "" for _ in table.rows]
+        linked = [tuple(map(self.places.linked_words, row)) for row in table.rows]
+        for name, row in zip(names, table.rows, strict=True):
+            self.places.update(name, row)
+        return _table(replace(table, rows=tuple(linked)), names, finds)
+
+
+def _runs(lines: Sequence[Line]) -> Iterator[tuple[list[int], bool]]:
+    """The lines in runs, and whether a run may be folded away: at least two that follow one which says more."""
+    for compact, group in groupby(range(len(lines)), key=lambda i: lines[i].compact):
+        run = list(group)
+        yield run, compact and len(run) >= LEAST_FOLDED and run[0] > 0
 
 
 class _Measured(NamedTuple):
@@ -403,32 +524,51 @@ def _length(written: str | None) -> float:
     return float(number[0]) if number else 0.0
 
 
-def _table(table: Table) -> View:
+def _table(table: Table, names: Sequence[str], finds: bool) -> View:
     widths = [
         max(text.width(text.inline(cell)) for cell in column) for column in zip(table.head, *table.rows, strict=True)
     ]
     parts = folded(table, widths, WIDEST_TABLE, 3)
     return {
         "template": "table.html",
-        "parts": [_ruled(part) for part in parts],
+        "parts": [_ruled(part, names if n == 0 else [""] * len(names), finds) for n, part in enumerate(parts)],
         "may_scroll": sum(widths) > NARROW // 2,
     }
 
 
-def _ruled(table: Table) -> View:
+def _ruled(table: Table, places: Sequence[str], finds: bool) -> View:
+    """What a part of a table prints; in a round only its last column is new."""
     room = zip(*map(missing, zip(*table.rows, strict=True)), strict=True)
     return {
         "caption": inline(table.caption),
         "spoken": text.inline(table.caption).strip() or ", ".join(map(text.inline, table.head)),
         "head": [{"words": _name(cell), "numeric": n} for cell, n in zip(table.head, table.numeric, strict=True)],
         "rows": [
-            [
-                {"words": inline(cell) if n else _name(cell), "numeric": numeric, "pad": f"{ems:.3f}" if ems else ""}
-                for n, (cell, numeric, ems) in enumerate(zip(row, table.numeric, lacking, strict=True))
-            ]
-            for row, lacking in zip(table.rows, room, strict=True)
+            {"place": place, "cells": list(_cells(row, table.numeric, lacking, finds))}
+            for place, row, lacking in zip(places, table.rows, room, strict=True)
         ],
     }
+
+
+def _cells(
+    row: Sequence[Inlines], numeric: Sequence[bool], room: Sequence[float], finds: bool
+) -> Iterator[View]:
+    for n, (cell, is_numeric, ems) in enumerate(zip(row, numeric, room, strict=True)):
+        is_new = n > 0 and (not finds or n == len(row) - 1)
+        yield {
+            "words": inline(cell) if n else _name(cell),
+            "numeric": is_numeric,
+            "is_answer": is_new and _is_computed(cell),
+            "pad": f"{ems:.3f}" if ems else "",
+        }
+
+
+def _is_computed(cell: Inlines) -> bool:
+    match cell:
+        case (Math(expr=Number() as numeral),):
+            return numeral.quantity is not None and not numeral.given
+        case _:
+            return False
 
 
 def _name(cell: Inlines) -> Markup:

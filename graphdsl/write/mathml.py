@@ -22,6 +22,7 @@ from graphdsl.write.formula import (
     Printer,
     is_wide_quotient,
 )
+from graphdsl.write.places import Linked
 from graphdsl.write.text import visible
 
 INVISIBLE_TIMES = "\u2062"
@@ -65,6 +66,9 @@ class MathMLPrinter(Printer):
     def piece(self, expr: Expr) -> Piece:
         """A power of a name stands above its subscript, not behind it."""
         match expr:
+            case Linked() if expr.value >= 0:
+                text, strength = super().piece(expr)
+                return Piece(f'<mrow data-to="{escaped(expr.place)}">{text}</mrow>', strength)
             case Power(Symbol() as base, exponent) if not base.ink.sup and not base.ink.primes:
                 return Piece(self.name(base.ink, above=INLINE.formula(exponent)), POWER)
             case _:
