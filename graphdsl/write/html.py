@@ -222,27 +222,15 @@ def _glued(parts: Iterable[Markup]) -> Iterator[Markup]:
 
 def _rows(expr: Expr) -> Iterator[Markup]:
     """A formula within words, in as many pieces as it may have rows."""
-    if not isinstance(expr, Relation) or _columns(expr, INLINE) <= LONGEST_BOUND:
-        yield _math(text.formula(expr), _answered(expr), display=_is_tall(expr))
+    is_short = _columns(expr, INLINE) <= LONGEST_BOUND and (not is_answer(expr) or _is_tall(expr))
+    if not isinstance(expr, Relation) or is_short:
+        yield _math(text.formula(expr), INLINE.formula(expr), display=_is_tall(expr))
         return
     first, *_ = expr.members
     yield _math(text.formula(first), INLINE.formula(first))
     for sign, member in INLINE.members(expr):
         pieces = _member(sign, member, INLINE, _columns(member, INLINE))
         yield from map(_covered, pieces) if member is expr.members[-1] and is_answer(expr) else pieces
-
-
-def _answered(expr: Expr) -> str:
-    """A formula in one row, the value that it ends with as one that can be covered."""
-    if not isinstance(expr, Relation) or not is_answer(expr):
-        return INLINE.formula(expr)
-    first, *_ = expr.members
-    pieces = [INLINE.formula(first)]
-    for sign, member in INLINE.members(expr):
-        printed = INLINE.formula(member)
-        is_last = member is expr.members[-1]
-        pieces.append(INLINE.operator(sign) + (f'<mrow class="answer">{printed}</mrow>' if is_last else printed))
-    return "".join(pieces)
 
 
 def _covered(piece: Markup) -> Markup:

@@ -135,12 +135,16 @@ class Places:
 
 
 def is_answer(expr: Expr) -> bool:
-    """Whether a formula is a chain of names that ends with a value."""
+    """Whether a formula is a chain that begins with a name and ends with a value that was computed."""
     match expr:
         case Relation(members=(*_, last)):
-            return has_names(expr.members[0]) and not has_names(last) and any(isinstance(n, Number) for n in walk(last))
+            return has_names(expr.members[0]) and not has_names(last) and any(map(_is_computed, walk(last)))
         case _:
             return False
+
+
+def _is_computed(expr: Expr) -> bool:
+    return isinstance(expr, Number) and not expr.given
 
 
 def key_of(expr: Expr) -> str:

@@ -7,19 +7,16 @@
 
   // Every number leads to where it was found; its tip shows how.
   const NUMBER = "[data-to], a.number";
-  for (const number of $(main, "[data-to]")) {
-    number.tabIndex = 0;
-    number.setAttribute("role", "link");
-  }
   const tip = page.appendChild(make("div", "tip"));
   tip.id = "-tip";
   tip.setAttribute("role", "tooltip");
   tip.hidden = true;
-  let told = null;
+  let told = null, chosen = null;
   const hide = () => {
     tip.hidden = true;
+    chosen?.classList.remove("chosen");
     told?.removeAttribute("aria-describedby");
-    told = null;
+    told = chosen = null;
   };
   const copies = (place) => {
     if (place.matches(".line")) {
@@ -28,7 +25,7 @@
     }
     return place.matches("tr") ? [place.cells[0], [...place.cells].at(-1)] : [...place.childNodes];
   };
-  const show = (number) => {
+  const show = (number, told_by = number) => {
     const place = targetOf(number);
     if (!place) return;
     hide();
@@ -41,12 +38,22 @@
     }
     for (const copy of $(tip, "*")) for (const name of ["id", "tabindex", "role", "href", "data-to"]) copy.removeAttribute(name);
     tip.hidden = false;
-    told = number;
-    number.setAttribute("aria-describedby", tip.id);
+    told = told_by;
+    told.setAttribute("aria-describedby", tip.id);
     const at = number.getBoundingClientRect(), own = tip.getBoundingClientRect();
     const above = at.top - own.height - 8;
     tip.style.left = `${Math.max(8, Math.min(at.left + scrollX, scrollX + page.clientWidth - own.width - 8))}px`;
     tip.style.top = `${scrollY + (above > 0 ? above : at.bottom + 8)}px`;
+  };
+
+  // By keyboard: from the link of a line, the arrows up and down choose among its numbers, Enter goes there.
+  const choose = (line, link, by) => {
+    const numbers = $(line, "[data-to]"), last = numbers.length - 1;
+    if (0 > last) return;
+    const next = numbers[Math.max(0, Math.min(numbers.indexOf(chosen) + by, last))];
+    show(next, link);
+    chosen = next;
+    chosen.classList.add("chosen");
   };
 
   // The figures light up what a line is about.
@@ -74,7 +81,7 @@
       answer.setAttribute("role", "button");
       answer.setAttribute("aria-label", page.dataset.answer);
     } else for (const name of ["tabindex", "role", "aria-label"]) answer.removeAttribute(name);
-    for (const number of $(answer, NUMBER)) number.tabIndex = covered ? -1 : 0;
+    for (const number of $(answer, "a.number")) number.tabIndex = covered ? -1 : 0;
   };
   const act = (event) => {
     const covered = event.target.closest(".covered"), number = event.target.closest("[data-to]");
@@ -86,7 +93,13 @@
   };
   main.addEventListener("click", act);
   main.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" || event.key === " ") act(event);
+    const line = event.target.matches(".anchor") ? lineOf(event.target) : null;
+    const by = { ArrowUp: -1, ArrowDown: 1 }[event.key];
+    if (line ? by : false) choose(line, event.target, by);
+    else if (event.key === "Enter" ? line ? chosen : false : false) location.hash = chosen.dataset.to;
+    else if (event.target.matches(".covered") ? event.key === "Enter" || event.key === " " : false) return act(event);
+    else return;
+    event.preventDefault();
   });
   addEventListener("hashchange", () => {
     const place = document.getElementById(location.hash.slice(1));
@@ -97,12 +110,12 @@
 
   // Step by step: each step is a line, with what stands between it and the next.
   const steps = $(main, ".line");
-  const parts = $(main, "section :is(h2, h3, p, .scroll, .note, figure, .line)").filter((part) => !part.parentElement.closest(".note, figure, .line, .scroll"));
+  const parts = $(main, "section :is(h2, h3, p, .scroll, .note, figure, .line, summary)").filter((part) => !part.parentElement.closest(".note, figure, .line, .scroll"));
   let before = 0;
   for (const part of parts) {
     const own = steps.indexOf(part);
     if (own >= 0) before = own;
-    const follows = part.matches("h2, h3") ? steps.findIndex((line) => part.compareDocumentPosition(line) & 4) : -1;
+    const follows = part.matches("h2, h3, summary") ? steps.findIndex((line) => part.compareDocumentPosition(line) === Node.DOCUMENT_POSITION_FOLLOWING) : -1;
     part.dataset.step = follows >= 0 ? follows : before;
   }
   let at = 0;
