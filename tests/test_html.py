@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import importlib.util
 import itertools
 import json
@@ -29,6 +31,8 @@ from graphdsl.write import html, text, written_by_us
 from graphdsl.write.mathml import DISPLAY, INLINE, SLASHED_DISPLAY, MathMLPrinter
 
 ROOT = Path(__file__).parents[1]
+SEED = ROOT / "specs/two-relu-layers.spec"
+TWIN = ROOT / "specs/two-relu-layers-twin.spec"
 SPECS = sorted((ROOT / "specs").rglob("*.spec"))
 
 # The elements that a page may have, and of those of MathML Core how many children each needs.
@@ -230,8 +234,56 @@ def test_it_says_who_wrote_it_and_lets_nothing_in() -> None:
     assert not written_by_us(b"<!DOCTYPE html>\n<html><!-- graphdsl --></html>")
     policy = next(m.get("content") or "" for m in parsed(page).iter("meta") if m.get("http-equiv"))
     assert policy.startswith("default-src 'none';")
-    assert "<script" not in page
+    allowed = re.findall(r"'(sha256-[^']+)'", policy)
+    assert allowed == [hashed("script", page), hashed("style", page)]
+    assert "script-src 'unsafe" not in policy
+    assert page.count("<script>") == page.count("<script") == 1
     assert page == html.write(seed(), lambda _: SVG)
+
+
+def hashed(tag: str, page: str) -> str:
+    """What a policy calls the only element of a kind by."""
+    (content,) = re.findall(f"<{tag}>(.*?)</{tag}>", page, re.DOTALL)
+    return "sha256-" + base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
+
+
+def test_the_script_is_small() -> None:
+    script = re.findall("<script>(.*?)</script>", page_of(SEED), re.DOTALL)[0]
+    assert len(script) < 8_000
+    assert len(page_of(SEED)) < 240_000
+
+
+def led(page: ET.Element, place: str) -> dict[str, str]:
+    """Where the numerals of a line lead, by their digits."""
+    line = next(e for e in page.iter() if e.get("id") == place)
+    return {spoken(e): e.get("data-to") or "" for e in line.iter() if e.get("data-to") is not None}
+
+
+def test_each_number_leads_to_the_round_that_found_it() -> None:
+    page = parsed(page_of(TWIN))
+    first, second = led(page, "z_H3-1"), led(page, "z_H3-2")
+    assert set(first.values()) & {"H1-1", "H2-1"}
+    assert all(place.startswith("given") or place in ("H1-1", "H2-1") for place in first.values())
+    assert {"H1-2", "H2-2"} <= set(second.values())
+    updated = set(second.values()) - {"H1-2", "H2-2"}
+    assert updated
+    assert all(place.startswith(("row-1", "w13.after-1")) for place in updated)
+
+
+@pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
+@pytest.mark.slow
+def test_every_number_leads_to_a_place_of_the_page(path: Path) -> None:
+    page = parsed(page_of(path))
+    places = {e.get("id") for e in page.iter() if e.get("id") is not None}
+    assert {e.get("data-to") for e in page.iter() if e.get("data-to") is not None} <= places
+
+
+def test_what_lights_up() -> None:
+    page = parsed(page_of(TWIN))
+    lines = {e.get("id"): json.loads(e.get("data-lit") or "[]") for e in page.iter() if e.get("class") == "line"}
+    assert set(lines["z_H1-1"]) == {"H1", "x1 H1", "x1", "bias of H1 H1", "bias of H1"}
+    assert set(lines["dE-dw13-1"]) == {"H1 H3", "H3", "H3 y1", "y1"}
+    assert {"H1", "H1 H3", "H1 H4", "H3", "H4", "H3 y1", "H4 y1", "y1"} == set(lines["dE-dH1-1"])
 
 
 def test_signs_of_a_column_meet_and_so_do_decimal_marks() -> None:
@@ -314,8 +366,13 @@ SHOWN = [
     "specs/circuits/cs231n-sigmoid.spec",
     "specs/tour/functions.spec",
     "specs/tour/matrices.spec",
+    "specs/softmax/victorzhou-softmax.spec",
+    "specs/recurrent/yeh-lstm.spec",
+    "specs/attention/yeh-self-attention.spec",
+    "specs/convolution/d2l-convolution.spec",
+    "specs/training/reddit-and.spec",
 ]
-WIDTHS = (360, 768, 1280)
+WIDTHS = (360, 800, 1400)
 
 
 def axe() -> str:
@@ -350,6 +407,151 @@ def test_a_browser_has_nothing_to_object_to(tmp_path: Path) -> None:
                     assert browser.evaluate("document.documentElement.scrollWidth - innerWidth") == 0, where
                     assert browser.evaluate("document.fonts.check('italic 1em graphdsl')"), where
                     assert inaccessible(browser) == [], where
+
+
+@pytest.fixture(scope="module")
+def shown() -> Iterator[Browser]:
+    with Browser() as browser:
+        yield browser
+
+
+def opened(browser: Browser, path: Path, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    page.write_text(page_of(path), "utf-8")
+    browser.screen(1000)
+    browser.open(page)
+
+
+def key(browser: Browser, name: str) -> None:
+    for kind in ("keyDown", "keyUp"):
+        browser.send("Input.dispatchKeyEvent", type=kind, key=name, code=name, windowsVirtualKeyCode=KEYS.get(name, 0))
+
+
+KEYS = {"Enter": 13, "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40}
+
+
+def point(browser: Browser, chosen: str, *, click: bool = False) -> None:
+    """Move the pointer to an element, and perhaps press it."""
+    browser.evaluate(f"document.querySelector({chosen!r}).scrollIntoView({{block: 'center', behavior: 'instant'}})")
+    box = f"document.querySelector({chosen!r}).getBoundingClientRect()"
+    x, y = browser.evaluate(f"(b => [b.x + b.width / 2, b.y + b.height / 2])({box})")
+    browser.send("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
+    for kind in ("mousePressed", "mouseReleased") if click else ():
+        browser.send("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+
+
+UPDATED = '#z_H3-2 [data-to^="row-1"]'
+"""A weight in the second forward pass, which the first update found."""
+
+
+@pytest.mark.slow
+@pytest.mark.chromium
+def test_a_number_shows_and_leads_to_where_it_was_found(shown: Browser, tmp_path: Path) -> None:
+    opened(shown, TWIN, tmp_path)
+    assert shown.evaluate("document.querySelector('.tip').hidden")
+    point(shown, '#z_H3-2 [data-to="H1-2"]')
+    assert not shown.evaluate("document.querySelector('.tip').hidden")
+    said = "".join(shown.evaluate("document.querySelector('.tip').textContent").split())
+    assert re.match(r"H1[=≈]max", said)
+    result = shown.evaluate("document.querySelector('#H1-2 .answer mn').textContent")
+    assert said.endswith(result)
+    assert "H3" in shown.evaluate("[...document.querySelectorAll('.lit')].map(e => e.dataset.key)")
+    point(shown, UPDATED, click=True)
+    place = shown.evaluate("location.hash")
+    assert place.startswith("#row-1")
+    row = shown.evaluate(f"document.querySelector({place!r}).lastElementChild.textContent.trim()")
+    assert row.startswith(shown.evaluate(f"document.querySelector({UPDATED!r}).textContent"))
+    assert shown.evaluate(f"(b => b.top >= 0 && innerHeight >= b.bottom)({_box(place)})")
+    assert shown.messages() == []
+
+
+def _box(chosen: str) -> str:
+    return f"document.querySelector({chosen!r}).getBoundingClientRect()"
+
+
+@pytest.mark.slow
+@pytest.mark.chromium
+def test_by_keyboard_the_arrows_choose_a_number(shown: Browser, tmp_path: Path) -> None:
+    opened(shown, TWIN, tmp_path)
+    shown.evaluate("document.querySelector('#z_H3-2 .anchor').focus()")
+    key(shown, "ArrowDown")
+    chosen = shown.evaluate("document.querySelector('.chosen').dataset.to")
+    assert not shown.evaluate("document.querySelector('.tip').hidden")
+    key(shown, "Enter")
+    assert shown.evaluate("location.hash") == f"#{chosen}"
+
+
+@pytest.mark.slow
+@pytest.mark.chromium
+def test_each_step_reveals_one_line(shown: Browser, tmp_path: Path) -> None:
+    opened(shown, TWIN, tmp_path)
+    visible = (
+        "[...document.querySelectorAll('.line')].filter(e => e.checkVisibility({visibilityProperty: true})).length"
+    )
+    total = shown.evaluate(visible)
+    point(shown, ".tools .steps", click=True)
+    assert shown.evaluate(visible) == 1
+    for seen in range(2, total + 1):
+        key(shown, "ArrowRight")
+        assert shown.evaluate(visible) == seen
+    key(shown, "ArrowRight")
+    assert shown.evaluate(visible) == total
+    key(shown, "ArrowLeft")
+    assert shown.evaluate(visible) == total - 1
+    assert shown.evaluate("document.querySelectorAll('.line.current').length") == 1
+    point(shown, ".tools .back", click=True)
+    assert shown.evaluate(visible) == total - 2
+    assert inaccessible(shown) == []
+    point(shown, ".tools .steps", click=True)
+    assert shown.evaluate(visible) == total
+
+
+@pytest.mark.slow
+@pytest.mark.chromium
+def test_cover_hides_all_results_and_nothing_else(shown: Browser, tmp_path: Path) -> None:
+    opened(shown, TWIN, tmp_path)
+    hidden = "[...document.querySelectorAll('main mn')].filter(e => !e.checkVisibility({visibilityProperty: true}))"
+    results = "document.querySelectorAll('.member.answer').length"
+    ends = (
+        "[...document.querySelectorAll('.line')].filter(e => !e.querySelector('.member:last-child').matches('.answer'))"
+    )
+    assert shown.evaluate(f"{ends}.length") == 0
+    assert shown.evaluate(f"{hidden}.length") == 0
+    point(shown, ".tools .cover", click=True)
+    assert shown.evaluate("document.querySelectorAll('.member.covered').length") == shown.evaluate(results)
+    assert shown.evaluate(f"{hidden}.every(e => e.closest('.answer'))")
+    assert shown.evaluate("[...document.querySelectorAll('.answer mn')].length") == shown.evaluate(f"{hidden}.length")
+    assert inaccessible(shown) == []
+    point(shown, "#H1-1 .covered", click=True)
+    assert shown.evaluate("document.querySelector('#H1-1 .covered')") is None
+    shown.evaluate("document.querySelector('#z_H3-1 .covered').focus()")
+    key(shown, "Enter")
+    assert shown.evaluate("document.querySelector('#z_H3-1 .covered')") is None
+    point(shown, ".tools .cover", click=True)
+    assert shown.evaluate("document.querySelectorAll('.covered').length") == 0
+
+
+@pytest.mark.slow
+@pytest.mark.chromium
+def test_without_scripts_it_folds_and_has_no_tools(shown: Browser, tmp_path: Path) -> None:
+    shown.send("Emulation.setScriptExecutionDisabled", value=True)
+    opened(shown, TWIN, tmp_path)
+    assert shown.evaluate("document.querySelector('.tools')") is None
+    height = shown.evaluate("document.body.scrollHeight")
+    assert shown.evaluate("document.querySelector('details').open")
+    point(shown, "summary", click=True)
+    assert not shown.evaluate("document.querySelector('details').open")
+    assert shown.evaluate("document.body.scrollHeight") < height
+    shown.send("Emulation.setScriptExecutionDisabled", value=False)
+
+
+@pytest.mark.slow
+@pytest.mark.chromium
+def test_tools_are_not_printed(shown: Browser, tmp_path: Path) -> None:
+    opened(shown, TWIN, tmp_path)
+    shown.send("Emulation.setEmulatedMedia", media="print")
+    assert not shown.evaluate("document.querySelector('.tools').checkVisibility()")
+    shown.send("Emulation.setEmulatedMedia", media="")
 
 
 @pytest.mark.slow
