@@ -74,10 +74,11 @@ class Places:
                 self._add(key, self.round, Place(name, values))
 
     def update(self, name: str, row: Sequence[Inlines]) -> None:
-        """A row of a table of updates: a parameter, and its new value at the end."""
-        match row[0], row[-1]:
-            case (Math(expr=head),), (Math(expr=Number() as last),) if (key := key_of(head)) and self.round:
-                self._add(key + AFTER, self.round, Place(name, {key: last}))
+        """A row of a table of updates: parameters that fare alike, and their new value at the end."""
+        match row[-1]:
+            case (Math(expr=Number() as last),) if self.round:
+                for key in (key_of(part.expr) for part in row[0] if isinstance(part, Math)):
+                    self._add(key + AFTER, self.round, Place(name, {key: last}))
 
     def _add(self, what: str, round_: str, place: Place) -> None:
         self.found.setdefault((what, round_), []).append(place)
