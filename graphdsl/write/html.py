@@ -538,9 +538,7 @@ def _ruled(table: Table, places: Sequence[str], finds: bool) -> View:
     }
 
 
-def _cells(
-    row: Sequence[Inlines], numeric: Sequence[bool], room: Sequence[float], finds: bool
-) -> Iterator[View]:
+def _cells(row: Sequence[Inlines], numeric: Sequence[bool], room: Sequence[float], finds: bool) -> Iterator[View]:
     for n, (cell, is_numeric, ems) in enumerate(zip(row, numeric, room, strict=True)):
         is_new = n > 0 and (not finds or n == len(row) - 1)
         yield {
