@@ -116,7 +116,8 @@
     const own = steps.indexOf(part);
     if (own >= 0) before = own;
     const follows = part.matches("h2, h3, summary") ? steps.findIndex((line) => part.compareDocumentPosition(line) === Node.DOCUMENT_POSITION_FOLLOWING) : -1;
-    part.dataset.step = follows >= 0 ? follows : before;
+    const beside = part.matches(".sketch") ? steps.indexOf(part.parentElement.querySelector(".line")) : -1;
+    part.dataset.step = Math.max(follows, beside) >= 0 ? Math.max(follows, beside) : before;
   }
   let at = 0;
   const stepping = () => page.classList.contains("stepping");
