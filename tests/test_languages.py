@@ -165,7 +165,7 @@ def test_no_english_is_left(language: Language) -> None:
 
 
 def _body(page: str) -> str:
-    return re.sub(r"(?s)<style>.*?</style>|<title>.*?</title>|<h1>.*?</h1>", "", page)
+    return re.sub(r"(?s)<style>.*?</style>|<script>.*?</script>|<title>.*?</title>|<h1>.*?</h1>", "", page)
 
 
 def test_german_numbers() -> None:
