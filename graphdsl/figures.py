@@ -163,7 +163,8 @@ class _Figures:
         """A computed number in digits, without idle zeros unless they are asked for."""
         value = self.display.shown(number.value, number.quantity or "", more)
         whole = number.exact and value == number.value
-        bare = whole and not (self.display.trailing_zeros and number.quantity)
+        kept = self.display.trailing_zeros and number.quantity
+        bare = whole and not kept and _places(value) >= 0  # what stands for tens keeps its power of ten
         return replace(number, value=trimmed(value) if bare else value, exact=whole, ratio=None)
 
     # Chains.

@@ -632,14 +632,21 @@ _RESULT = re.compile(r"\s*−?(?P<mantissa>\d+(?:\.(?P<decimals>\d+))?)(?: · 10
 def decimals_of(text: str) -> int | None:
     """How many decimals a numeral shows; nothing where the text is more than a numeral."""
     match = _RESULT.fullmatch(text)
+    if re.fullmatch(r"\s*−?\d+/\d+\s*", _bare(text)) and len(text.strip()) < DIGITS:
+        return DIGITS // 2  # a fraction is the whole value
     if match is None:
         return None
     return len(match["decimals"] or "") - int((match["power"] or "0").translate(_RAISED))
 
 
+def _bare(text: str) -> str:
+    """Fractions of digits without the brackets that LaTeX's braces leave."""
+    return re.sub(r"\((\d+)\)/\((\d+)\)", r"\1/\2", text)
+
+
 def result_decimals(text: str) -> list[int] | None:
-    """How many decimals each entry of a printed result shows: a numeral alone, or an array of them."""
-    inner = re.fullmatch(r"\s*\[([^()]*)\]ᵀ?\s*", text)
+    """How many decimals each entry of a printed result shows: a numeral alone, or an array of them and of fractions."""
+    inner = re.fullmatch(r"\s*\[([^()]*)\]ᵀ?\s*", _bare(text))
     found = [decimals_of(piece) for piece in (re.split("[,;]", re.sub(r"[\[\]]", " ", inner[1])) if inner else [text])]
     return None if None in found else [d for d in found if d is not None]
 

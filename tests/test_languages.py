@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 import subprocess
 import tomllib
@@ -146,10 +147,9 @@ def test_no_printed_relation_is_false(part: int, language: Language) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("language", OTHERS)
 @pytest.mark.parametrize("path", [path for path in SPECS if path.stem not in CHOSEN], ids=lambda path: path.stem)
-def test_no_printed_relation_of_the_gallery_is_false(path: Path, language: Language) -> None:
-    read_back(path, language)
+def test_no_printed_relation_of_the_gallery_is_false(path: Path) -> None:
+    read_back(path, random.Random(path.stem).choice(OTHERS))
 
 
 @pytest.mark.parametrize("language", OTHERS)
