@@ -131,5 +131,6 @@ def test_an_unrolled_net_is_narrow_enough_to_read(name: str) -> None:
 def test_every_drawing_of_every_page_is_clear_and_compiles(name: str) -> None:
     found = solution(name, "all")
     for figure in figures(found.document.blocks):
-        assert not overlaps(figure.diagram), told(figure)
+        if isinstance(figure.diagram, Diagram):  # a curve has a test of its own
+            assert not overlaps(figure.diagram), told(figure)
     assert page.pdf(found.document).startswith(b"%PDF")
