@@ -631,7 +631,7 @@ _RESULT = re.compile(r"\s*−?(?P<mantissa>\d+(?:\.(?P<decimals>\d+))?)(?: · 10
 
 def decimals_of(text: str) -> int | None:
     """How many decimals a numeral shows; nothing where the text is more than a numeral."""
-    match = _RESULT.fullmatch(text)
+    match = _RESULT.fullmatch(_bare(text))
     if re.fullmatch(r"\s*−?\d+/\d+\s*", _bare(text)) and len(text.strip()) < DIGITS:
         return DIGITS // 2  # a fraction is the whole value
     if match is None:
@@ -640,8 +640,12 @@ def decimals_of(text: str) -> int | None:
 
 
 def _bare(text: str) -> str:
-    """Fractions of digits without the brackets that LaTeX's braces leave."""
-    return re.sub(r"\((\d+)\)/\((\d+)\)", r"\1/\2", text)
+    """Fractions of digits, and powers of ten, without the brackets that the marks of LaTeX and HTML leave."""
+    plain = re.sub(r"\((\d+)\)/\((\d+)\)", r"\1/\2", text)
+    return re.sub(r"10\^\((−?\d+)\)", lambda match: "10" + match[1].translate(_TO_RAISED), plain)
+
+
+_TO_RAISED = str.maketrans("−0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def result_decimals(text: str) -> list[int] | None:

@@ -56,7 +56,10 @@ def solved(path: Path, way: dict[str, str]) -> Solution:
 
 def drawn() -> list[tuple[str, Path]]:
     """Every way over other specs: each spec in two ways, by a fixed seed."""
-    return [(way, path) for path in SPECS for way in random.Random(path.stem).sample(list(WAYS), 2)]
+    short = [
+        path for path in SPECS if path.stem not in ("mazur-ten-thousand", "deepml-line-5000", "kshitiz-900-epochs")
+    ]
+    return [(way, path) for path in short for way in random.Random(path.stem).sample(list(WAYS), 2)]
 
 
 def test_every_way_is_drawn() -> None:
