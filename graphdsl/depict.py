@@ -159,9 +159,13 @@ def placed(diagram: Diagram) -> Diagram:
     return diagram if drawing.blocked else drawing.diagram()
 
 
+_MOST_UNROLLED = 60
+"""A recurrent net of more links is left to Graphviz: to lead each past all others takes too long."""
+
+
 def _placed_by_step(diagram: Diagram) -> Diagram:
     """Time steps side by side; a label that finds no room is left out where the same weight is named at another step."""
-    tries = [_Unrolled(diagram, attempt) for attempt in range(_STEP_ATTEMPTS)]
+    tries = [_Unrolled(diagram, n) for n in range(_STEP_ATTEMPTS)] if len(diagram.arrows) <= _MOST_UNROLLED else []
     free = [drawing for drawing in tries if not drawing.blocked]
     if free:
         return min(free, key=lambda drawing: (drawing.lost, drawing.left_out)).diagram()

@@ -24,7 +24,7 @@ def has_fonts() -> bool:
         return False
 
 
-LONGEST_SERIES = 7
+LONGEST_SERIES = 4
 """Of a test with more parameters, a default run takes so many, evenly spread; the full run takes all."""
 
 
