@@ -367,6 +367,8 @@ def _keys(lead: Expr, graph: Graph) -> list[str]:
             return [entry.key for entry in entry_symbols(lead)]
         case Partial(of=Symbol(key=of), wrt=Symbol() as wrt):
             return [f"d{of}/d{entry.key}" for entry in entry_symbols(wrt)]
+        case Array():  # parameters with names of their own, in the array of their derivatives
+            return [key for entry in lead.entries for key in _keys(entry, graph)]
         case _:
             raise AssertionError(lead)
 
