@@ -159,6 +159,9 @@ def placed(diagram: Diagram) -> Diagram:
     return diagram if drawing.blocked else drawing.diagram()
 
 
+_MOST_FAR = 60
+"""Of so many links over several columns each is led past all others; more are left to Graphviz."""
+
 _MOST_UNROLLED = 60
 """A recurrent net of more links is left to Graphviz: to lead each past all others takes too long."""
 
@@ -256,7 +259,7 @@ class _Drawing:
         self._place_biases()
         self._obstacles = [*self.shapes.values(), *self.bias_shapes.values()]
         self.traces = self._traces()
-        self.positions = self._place_labels()
+        self.positions = [] if self.blocked else self._place_labels()
 
     # Where the units stand
 
@@ -324,7 +327,10 @@ class _Drawing:
         for i, link in enumerate(self.links):
             together[link.source, link.target].append(i)
         self.bends = [0.0] * len(self.links)
-        self.blocked = False
+        far = sum(abs(self.column[link.source] - self.column[link.target]) != 1 for link in self.links)
+        self.blocked = far > _MOST_FAR
+        if self.blocked:
+            return []
         for (source, target), places in together.items():
             base = self._clear_bend(source, target)
             for position, place in enumerate(places):
