@@ -168,8 +168,12 @@ _MOST_UNROLLED = 60
 
 def _placed_by_step(diagram: Diagram) -> Diagram:
     """Time steps side by side; a label that finds no room is left out where the same weight is named at another step."""
-    tries = [_Unrolled(diagram, n) for n in range(_STEP_ATTEMPTS)] if len(diagram.arrows) <= _MOST_UNROLLED else []
-    free = [drawing for drawing in tries if not drawing.blocked]
+    free: list[_Unrolled] = []
+    for attempt in range(_STEP_ATTEMPTS) if len(diagram.arrows) <= _MOST_UNROLLED else ():
+        drawing = _Unrolled(diagram, attempt)
+        free += [] if drawing.blocked else [drawing]
+        if not drawing.blocked and not drawing.left_out:
+            return drawing.diagram()  # none can be better
     if free:
         return min(free, key=lambda drawing: (drawing.lost, drawing.left_out)).diagram()
     flat = tuple(replace(box, cell=None) for box in diagram.boxes)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Literal, assert_never
 
 from graphdsl.diagram import Diagram
 from graphdsl.expr import Expr, Relation
@@ -133,6 +134,36 @@ class Section:
 
 
 Block = Section | Paragraph | Derivation | Table | Figure | Note | Question | Room
+
+
+def mapped(
+    block: Block,
+    within: Callable[[Block], Block],
+    inlines: Callable[[Inlines], Inlines],
+    line: Callable[[Line], Line],
+    drawing: Callable[[Drawing], Drawing],
+) -> Block:
+    """The block with its words, lines and drawing changed, and with the blocks `within` it."""
+    match block:
+        case Section():
+            return replace(block, title=inlines(block.title), blocks=tuple(map(within, block.blocks)))
+        case Paragraph():
+            return replace(block, words=inlines(block.words))
+        case Derivation():
+            return replace(block, lines=tuple(map(line, block.lines)))
+        case Table():
+            rows = tuple(tuple(map(inlines, row)) for row in block.rows)
+            return replace(block, head=tuple(map(inlines, block.head)), rows=rows, caption=inlines(block.caption))
+        case Figure():
+            return replace(block, diagram=drawing(block.diagram), caption=inlines(block.caption))
+        case Note():
+            items = tuple(Item(inlines(item.term), inlines(item.words)) for item in block.items)
+            return replace(block, title=inlines(block.title), items=items)
+        case Question():
+            return replace(block, words=inlines(block.words), points=inlines(block.points))
+        case Room():
+            return block
+    assert_never(block)
 
 
 @dataclass(frozen=True, slots=True)

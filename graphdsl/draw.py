@@ -470,10 +470,10 @@ def _lettered(drawn: ET.Element, scene: Scene, title: str) -> str:
     """Graphviz' shapes with our letters, in a frame measured by us."""
     ET.register_namespace("", _SVG)
     extent = extent_of(scene)
-    width, height = _figure(extent.right - extent.left), _figure(extent.top - extent.bottom)
+    width, height = coordinate(extent.right - extent.left), coordinate(extent.top - extent.bottom)
     size = scene.diagram.scale
-    shown = _figure(size * (extent.right - extent.left)), _figure(size * (extent.top - extent.bottom))
-    view = f"{_figure(extent.left)} {_figure(-extent.top)} {width} {height}"
+    shown = coordinate(size * (extent.right - extent.left)), coordinate(size * (extent.top - extent.bottom))
+    view = f"{coordinate(extent.left)} {coordinate(-extent.top)} {width} {height}"
     root = ET.Element(
         f"{{{_SVG}}}svg",
         {"width": f"{shown[0]}pt", "height": f"{shown[1]}pt", "viewBox": view, "role": "img"},
@@ -517,22 +517,22 @@ def inscribe(group: ET.Element, line: Inscription, tone: Tone = "plain") -> None
     letters, (x, y), size = line.letters, line.at, line.size
     parts = [part for run in letters.runs for part in _by_font(run)]
     chunked = any(part.text[0] in MATH_SIGNS for part in parts)
-    attributes = {"x": _figure(x), "y": _figure(-y), "font-size": _figure(size)} | _ink_of(line.part, tone)
+    attributes = {"x": coordinate(x), "y": coordinate(-y), "font-size": coordinate(size)} | _ink_of(line.part, tone)
     here = x - letters.width / 2 * size
     if chunked or any(part.back for part in parts):
         # browsers and typst disagree on where the middle of a line with steps back is
-        attributes |= {"x": _figure(here), "text-anchor": "start"}
+        attributes |= {"x": coordinate(here), "text-anchor": "start"}
     text = ET.SubElement(group, f"{{{_SVG}}}text", attributes)
     height = 0.0
     for part in parts:
         here -= part.back * size
         looks = {
-            "x": _figure(here) if chunked else "",
+            "x": coordinate(here) if chunked else "",
             "font-family": MATH_FAMILY if part.text[0] in MATH_SIGNS else "",
             "font-style": "italic" if part.italic else "",
-            "font-size": _figure(part.scale * size) if part.scale != 1 else "",
-            "dx": _figure(-part.back * size) if part.back and not chunked else "",
-            "dy": _figure((height - part.shift) * size) if part.shift != height else "",
+            "font-size": coordinate(part.scale * size) if part.scale != 1 else "",
+            "dx": coordinate(-part.back * size) if part.back and not chunked else "",
+            "dy": coordinate((height - part.shift) * size) if part.shift != height else "",
         }
         ET.SubElement(text, f"{{{_SVG}}}tspan", {k: v for k, v in looks.items() if v}).text = part.text
         height = part.shift
@@ -551,7 +551,8 @@ def _by_font(run: Run) -> Iterator[Run]:
         yield replace(run, text="".join(part), back=0.0 if i else run.back)
 
 
-def _figure(value: float) -> str:
+def coordinate(value: float) -> str:
+    """A length as SVG has it."""
     return f"{round(value, 2) + 0.0:.2f}".rstrip("0").rstrip(".")
 
 

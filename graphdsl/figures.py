@@ -14,23 +14,15 @@ from graphdsl.derive.evaluate import broadcast, common_shape, evaluate
 from graphdsl.diagram import Diagram, has_numbers
 from graphdsl.document import (
     Block,
-    Derivation,
     Document,
     Drawing,
-    Figure,
     Inline,
     Inlines,
-    Item,
     Line,
     Math,
-    Note,
-    Paragraph,
-    Question,
-    Room,
-    Section,
     Strong,
-    Table,
     Text,
+    mapped,
 )
 from graphdsl.expr import Array, Expr, Number, Quotient, Relation, Sign, Symbol, equals, has_names, rewrite, walk
 from graphdsl.names import Ink
@@ -92,27 +84,7 @@ class _Figures:
         )
 
     def block(self, block: Block) -> Block:
-        match block:
-            case Section():
-                return replace(block, title=self.inlines(block.title), blocks=tuple(map(self.block, block.blocks)))
-            case Paragraph():
-                return Paragraph(self.inlines(block.words))
-            case Derivation():
-                return replace(block, lines=tuple(map(self.line, block.lines)))
-            case Table():
-                rows = tuple(tuple(map(self.inlines, row)) for row in block.rows)
-                return replace(block, head=tuple(map(self.inlines, block.head)), rows=rows)
-            case Figure():
-                return replace(block, diagram=self.drawing(block.diagram), caption=self.inlines(block.caption))
-            case Note():
-                items = tuple(Item(self.inlines(i.term), self.inlines(i.words)) for i in block.items)
-                return replace(block, title=self.inlines(block.title), items=items)
-            case Question():
-                return replace(block, words=self.inlines(block.words), points=self.inlines(block.points))
-            case Room():
-                return block
-            case _:
-                assert_never(block)
+        return mapped(block, self.block, self.inlines, self.line, self.drawing)
 
     def drawing(self, drawing: Drawing) -> Drawing:
         if isinstance(drawing, Plot):

@@ -9,16 +9,14 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from graphdsl.diagnostics import SpecError
 from graphdsl.graph import Graph, build, entry_symbols
 from graphdsl.model import ExpectedNumber, Model, Task, Wanted
-from graphdsl.numbers import EXACT, Decimal50, Display, Num, trimmed
+from graphdsl.numbers import EXACT, Display, Num, arithmetic, trimmed
+from graphdsl.report import InFull
 from graphdsl.routes import number_of
 from graphdsl.run import run
 from graphdsl.trace import Trace
 
 BY_HAND = (2, 3, 4)
 """With so many decimals people round what they carry on."""
-
-MOST_ROUNDS = 4
-"""Of up to so many rounds all are meant by `forward`, `gradients`, `updates`; of more, the first two and the last."""
 
 MOST_ANSWERS = 240
 """So many numbers of one task are listed."""
@@ -104,8 +102,12 @@ def _of_another(trace: Trace, asked: Asked) -> Num | None:
 
 
 def _honest(model: Model) -> Iterator[Trace]:
-    """The runs with nothing rounded and with everything rounded as it is found; none where a rounded number has no successor."""
-    yield from _run(replace(model, carry="full"))
+    """The runs besides the model's own: with nothing rounded, and with everything rounded as it is found.
+
+    There is none where a rounded number has no successor.
+    """
+    if model.carry != "full":
+        yield from _run(replace(model, carry="full"))
     for decimals in BY_HAND:
         display = Display(decimals, model.display.by_name, model.display.rounding)
         yield from _run(replace(model, carry="displayed", display=display))
@@ -113,7 +115,7 @@ def _honest(model: Model) -> Iterator[Trace]:
 
 def _run(model: Model) -> Iterator[Trace]:
     try:
-        yield run(build(model), Decimal50(model.display if model.carry == "displayed" else None))
+        yield run(build(model), arithmetic(model.carry, model.display))
     except SpecError:  # as ln(0.00) where 0.004 was rounded, or a training too long to be done by hand
         return
 
@@ -154,8 +156,7 @@ def _is_kept(trace: Trace, after: int) -> bool:
 
 def rounds_meant(trace: Trace) -> tuple[int, ...]:
     """The numbers of the rounds that are meant where all is asked for."""
-    total = trace.count
-    return tuple(range(1, total + 1)) if total <= MOST_ROUNDS else (1, 2, total)
+    return InFull().rounds(trace.count)
 
 
 def _forward(trace: Trace) -> Iterator[Asked]:

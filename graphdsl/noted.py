@@ -4,26 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import assert_never
 
 from graphdsl import ops
 from graphdsl.diagram import Diagram
 from graphdsl.document import (
     Block,
-    Derivation,
     Document,
     Drawing,
-    Figure,
     Inlines,
-    Item,
     Line,
     Math,
-    Note,
-    Paragraph,
-    Question,
-    Room,
     Section,
-    Table,
+    mapped,
 )
 from graphdsl.expr import (
     Call,
@@ -75,29 +67,9 @@ class _Hand:
     notation: Notation
 
     def block(self, block: Block) -> Block:
-        match block:
-            case Section(anchor="rules") if self.notation.activation == "formula":
-                return _Hand(self.model, replace(self.notation, activation="")).block(block)
-            case Section():
-                return replace(block, title=self.inlines(block.title), blocks=tuple(map(self.block, block.blocks)))
-            case Paragraph():
-                return replace(block, words=self.inlines(block.words))
-            case Derivation():
-                return replace(block, lines=tuple(map(self.line, block.lines)))
-            case Table():
-                rows = tuple(tuple(map(self.inlines, row)) for row in block.rows)
-                head, caption = tuple(map(self.inlines, block.head)), self.inlines(block.caption)
-                return replace(block, head=head, rows=rows, caption=caption)
-            case Figure():
-                return replace(block, diagram=self.drawing(block.diagram), caption=self.inlines(block.caption))
-            case Note():
-                items = tuple(Item(self.inlines(i.term), self.inlines(i.words)) for i in block.items)
-                return replace(block, title=self.inlines(block.title), items=items)
-            case Question():
-                return replace(block, words=self.inlines(block.words), points=self.inlines(block.points))
-            case Room():
-                return block
-        assert_never(block)
+        if self.notation.activation == "formula" and isinstance(block, Section) and block.anchor == "rules":
+            return _Hand(self.model, replace(self.notation, activation="")).block(block)
+        return mapped(block, self.block, self.inlines, self.line, self.drawing)
 
     def drawing(self, drawing: Drawing) -> Drawing:
         return self.plot(drawing) if isinstance(drawing, Plot) else self.diagram(drawing)

@@ -32,8 +32,8 @@ def signed(drawing: Drawing) -> bytes:
 def _plot(found: Chart) -> str:
     ET.register_namespace("", _SVG)
     extent = found.extent
-    width, height = _figure(extent.right - extent.left), _figure(extent.top - extent.bottom)
-    view = f"{_figure(extent.left)} {_figure(-extent.top)} {width} {height}"
+    width, height = draw.coordinate(extent.right - extent.left), draw.coordinate(extent.top - extent.bottom)
+    view = f"{draw.coordinate(extent.left)} {draw.coordinate(-extent.top)} {width} {height}"
     root = ET.Element(_tag("svg"), {"width": f"{width}pt", "height": f"{height}pt", "viewBox": view, "role": "img"})
     ET.SubElement(root, _tag("title")).text = "Plot"
     body = ET.SubElement(root, _tag("g"), {"font-family": FAMILY, "fill": _INK, "text-anchor": "middle"})
@@ -46,7 +46,7 @@ def _plot(found: Chart) -> str:
     look = {"class": "curve", "points": points, "fill": "none", "stroke": _INK, "stroke-width": "1.2"}
     ET.SubElement(body, _tag("polyline"), look | {"stroke-linejoin": "round", "stroke-linecap": "round"})
     for x, y in found.dots:
-        ET.SubElement(body, _tag("circle"), {"cx": _figure(x), "cy": _figure(-y), "r": "1.8"})
+        ET.SubElement(body, _tag("circle"), {"cx": draw.coordinate(x), "cy": draw.coordinate(-y), "r": "1.8"})
     for mark in found.letters:
         draw.inscribe(ET.SubElement(body, _tag("g"), {"class": mark.part}), mark.line)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
@@ -57,8 +57,4 @@ def _tag(name: str) -> str:
 
 
 def _pair(point: Point) -> str:
-    return f"{_figure(point[0])},{_figure(-point[1])}"
-
-
-def _figure(value: float) -> str:
-    return f"{round(value, 2) + 0.0:.2f}".rstrip("0").rstrip(".")
+    return f"{draw.coordinate(point[0])},{draw.coordinate(-point[1])}"

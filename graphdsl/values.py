@@ -17,8 +17,8 @@ def named_values(trace: Trace) -> dict[str, Number]:
     """
     found: dict[str, Number] = {}
     for round_ in trace.rounds:
-        found |= _named(trace, round_.samples, f".after{round_.number - 1}" if round_.number > 1 else "")
-        found |= _of_batch(trace, round_, f".after{round_.number - 1}" if round_.number > 1 else "")
+        before = f".after{round_.number - 1}" if round_.number > 1 else ""
+        found |= _named(trace, round_.samples, before) | _of_batch(trace, round_, before)
         found |= _remembered(round_, f".after{round_.number}")
         found |= _remembered(round_, ".after") if round_.number == trace.steps else {}
     for suffix in (f".after{trace.steps}", ".after") if trace.finals else ():

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from graphdsl.adjoint import finished, gradients, tidied, with_sums
+from graphdsl.adjoint import finished, gradients, with_sums
 from graphdsl.derive.evaluate import evaluate
 from graphdsl.derive.shape import shape_of
 from graphdsl.document import Block, Derivation, Inlines, Item, Line, Math, Note, Paragraph
@@ -15,7 +15,7 @@ from graphdsl.explain.glossary import functions, of_products, why
 from graphdsl.explain.lines import Saying, after_symbol, chain, in_numbers
 from graphdsl.explain.measure import GROUPED, Measure
 from graphdsl.explain.order import asked
-from graphdsl.explain.tensors import Arrays, shown
+from graphdsl.explain.tensors import Arrays, array_of, entrywise, shown
 from graphdsl.explain.updating import by_change
 from graphdsl.explain.worked import Pass, numeral
 from graphdsl.expr import (
@@ -26,7 +26,6 @@ from graphdsl.expr import (
     Expr,
     Number,
     Partial,
-    Product,
     Relation,
     Symbol,
     add,
@@ -309,11 +308,11 @@ class MatrixLines:
         step = training.optimizer.step
         assert step is not None, "only a plain step is written in matrices"
         rule = add(THETA, step) if training.ascent else subtract(THETA, step)
-        formula = _entrywise(substitute(rule, {THETA.key: symbol, GRADIENT.key: Partial(loss, symbol)}))
+        formula = entrywise(substitute(rule, {THETA.key: symbol, GRADIENT.key: Partial(loss, symbol)}))
         after = [numeral(round_.updates[entry.key].after, entry.key) for entry in entry_symbols(symbol)]
         members: list[Expr] = [after_symbol(symbol), *([formula] if saying.symbols else [])]
         known = {key: numeral(value, key, True) for key, value in round_.settings.items()}
-        members += [*in_numbers(self.arrays.numbers(formula, known), saying), _array(symbol.shape, after)]
+        members += [*in_numbers(self.arrays.numbers(formula, known), saying), array_of(symbol.shape, after)]
         return Line(chain(members), self.shape(symbol.shape), f"{symbol.key}.after@{round_.number}")
 
     def shape(self, shape: Shape) -> Inlines:
@@ -329,19 +328,6 @@ class MatrixLines:
 
 def _length(expr: Expr) -> int:
     return sum(1 for _ in walk(expr))
-
-
-def _array(shape: Shape, numerals: Sequence[Number]) -> Expr:
-    return Array(shape, tuple(numerals)) if shape else numerals[0]
-
-
-def _entrywise(formula: Expr) -> Expr:
-    """An optimizer's rule on a tensor; where it multiplies arrays, it does so entry by entry."""
-    return rewrite(formula, lambda node: tidied(node) if _multiplies_arrays(node) else node)
-
-
-def _multiplies_arrays(node: Expr) -> bool:
-    return isinstance(node, Product) and sum(bool(shape_of(factor)) for factor in node.factors) > 1
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,7 @@ from graphdsl.expr import (
 from graphdsl.graph import Graph
 from graphdsl.model import Model, Node
 from graphdsl.names import Ink
+from graphdsl.ops.functions import squared
 from graphdsl.phrases import Phrases
 from graphdsl.report import Report
 
@@ -101,10 +102,6 @@ def _section(rule: Rule, phrases: Phrases) -> Section:
 
 def _name(base: str, sub: str = "") -> Symbol:
     return Symbol(f"%rule.{base}{sub}", ink=Ink(base, sub))
-
-
-def _two(x: Expr) -> Expr:
-    return Power(x, number(2))
 
 
 def _by(of: Symbol, wrt: Symbol) -> Partial:
@@ -236,8 +233,10 @@ def _sigmoid() -> tuple[Step, ...]:
     e, below = _exp(negate(Z)), add(ONE, _exp(negate(Z)))
     return (
         _defined(S, ops.call(ops.SIGMOID, Z), Quotient(ONE, below)),
-        _step(_by(S, Z), Quotient(e, _two(below)), why="why_reciprocal"),
-        _step(Quotient(e, _two(below)), Product((Quotient(ONE, below), Quotient(e, below))), why="why_two_fractions"),
+        _step(_by(S, Z), Quotient(e, squared(below)), why="why_reciprocal"),
+        _step(
+            Quotient(e, squared(below)), Product((Quotient(ONE, below), Quotient(e, below))), why="why_two_fractions"
+        ),
         _step(Quotient(e, below), subtract(ONE, Quotient(ONE, below)), subtract(ONE, S), why="why_one_added"),
         _step(_by(S, Z), Product((S, subtract(ONE, S)))),
     )
@@ -245,15 +244,15 @@ def _sigmoid() -> tuple[Step, ...]:
 
 def _tanh() -> tuple[Step, ...]:
     above, below = subtract(_exp(Z), _exp(negate(Z))), add(_exp(Z), _exp(negate(Z)))
-    slope = Quotient(subtract(_two(V), _two(U)), _two(V))
+    slope = Quotient(subtract(squared(V), squared(U)), squared(V))
     return (
         _defined(U, above),
         _defined(V, below),
         _defined(S, ops.call(ops.TANH, Z), Quotient(U, V)),
         _step(_by(U, Z), V, why="why_exp"),
         _step(_by(V, Z), U, why="why_exp"),
-        _step(_by(S, Z), slope, subtract(ONE, _two(Quotient(U, V))), why="why_quotient"),
-        _step(_by(S, Z), subtract(ONE, _two(S))),
+        _step(_by(S, Z), slope, subtract(ONE, squared(Quotient(U, V))), why="why_quotient"),
+        _step(_by(S, Z), subtract(ONE, squared(S))),
     )
 
 
@@ -297,7 +296,7 @@ def _logarithm() -> tuple[Step, ...]:
 def _root() -> tuple[Step, ...]:
     return (
         _defined(Y, ops.call(ops.SQRT, X)),
-        _step(_two(Y), X, why="why_inverse"),
+        _step(squared(Y), X, why="why_inverse"),
         _step(Product((number(2), Y, _by(Y, X))), ONE, why="why_both_sides"),
         _step(_by(Y, X), Quotient(ONE, Product((number(2), Y)))),
     )
@@ -316,8 +315,8 @@ def _shares() -> tuple[Step, ...]:
 
 
 def _softmax() -> tuple[Step, ...]:
-    own = Quotient(subtract(Product((_exp(Z1), S)), Product((_exp(Z1), _exp(Z1)))), _two(S))
-    other = Quotient(negate(Product((_exp(Z1), _exp(Z2)))), _two(S))
+    own = Quotient(subtract(Product((_exp(Z1), S)), Product((_exp(Z1), _exp(Z1)))), squared(S))
+    other = Quotient(negate(Product((_exp(Z1), _exp(Z2)))), squared(S))
     return (
         *_shares(),
         _step(_by(P1, Z1), own, why="why_quotient"),
@@ -359,7 +358,7 @@ def _binary() -> tuple[Step, ...]:
 
 
 def _square(factor: Expr | None) -> tuple[Step, ...]:
-    square = _two(subtract(T, Y))
+    square = squared(subtract(T, Y))
     inner = (subtract(T, Y), MINUS_ONE)
     before: tuple[Expr, ...] = (number(2),) if factor is None else (factor, number(2))
     result: Expr = subtract(Y, T)
@@ -389,7 +388,7 @@ def _of_quotient() -> tuple[Step, ...]:
         _step(
             _by(F, V),
             Product((U, MINUS_ONE, Power(V, number(-2)))),
-            negate(Quotient(U, _two(V))),
+            negate(Quotient(U, squared(V))),
             why="why_fixed_u",
         ),
     )
@@ -397,7 +396,7 @@ def _of_quotient() -> tuple[Step, ...]:
 
 def _norm() -> tuple[Step, ...]:
     x1, x2 = _name("x", "1"), _name("x", "2")
-    total = add(_two(x1), _two(x2))
+    total = add(squared(x1), squared(x2))
     return (
         _defined(N, ops.call(ops.SQRT, total), why="why_two"),
         _step(
@@ -416,7 +415,7 @@ THIRD = Quotient(ONE, number(3))
 
 def _spread() -> tuple[Step, ...]:
     """The mean and the variance of three numbers."""
-    squares = (_two(subtract(x, MU)) for x in (X1, X2, X3))
+    squares = (squared(subtract(x, MU)) for x in (X1, X2, X3))
     return (
         _defined(MU, Product((THIRD, add(X1, X2, X3))), why="why_three"),
         _defined(V, Product((THIRD, add(*squares)))),
@@ -451,10 +450,10 @@ def _normalised() -> tuple[Step, ...]:
         ),
         _step(
             _by(Y1, X1),
-            Quotient(subtract(Product((subtract(ONE, THIRD), S)), Product((own, _by(S, X1)))), _two(S)),
+            Quotient(subtract(Product((subtract(ONE, THIRD), S)), Product((own, _by(S, X1)))), squared(S)),
             why="why_quotient",
         ),
-        _step(_by(Y1, X1), Product((Quotient(ONE, S), subtract(subtract(ONE, THIRD), Product((THIRD, _two(Y1))))))),
+        _step(_by(Y1, X1), Product((Quotient(ONE, S), subtract(subtract(ONE, THIRD), Product((THIRD, squared(Y1))))))),
         _step(
             _by(Y2, X1),
             Product((Quotient(ONE, S), subtract(negate(THIRD), Product((THIRD, Y1, Y2))))),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from graphdsl import ops
+from graphdsl.adjoint import tidied
 from graphdsl.derive.element import expanded, part, unrolled
 from graphdsl.derive.evaluate import apply, evaluate
 from graphdsl.derive.shape import shape_of
@@ -23,6 +24,7 @@ from graphdsl.expr import (
     Number,
     Operation,
     Partial,
+    Product,
     Quotient,
     SuperscriptNotation,
     Symbol,
@@ -32,7 +34,7 @@ from graphdsl.expr import (
     with_children,
 )
 from graphdsl.graph import entry_symbols
-from graphdsl.numbers import Decimal50, Num, Tensor
+from graphdsl.numbers import Decimal50, Num, Shape, Tensor
 from graphdsl.ops import MATMUL, OUTER
 
 # The look of products of vectors.
@@ -181,3 +183,20 @@ def _evaluated(call: Expr) -> Expr:
     found = evaluate(call, {}, Decimal50())
     numerals = tuple(Number(x.value) for x in found.flat)
     return Array(found.shape, numerals) if found.shape else numerals[0]
+
+
+# A rule on a tensor.
+
+
+def array_of(shape: Shape, numerals: Sequence[Number]) -> Expr:
+    """Numerals in a shape; of a scalar, the one that there is."""
+    return Array(shape, tuple(numerals)) if shape else numerals[0]
+
+
+def entrywise(formula: Expr) -> Expr:
+    """An optimizer's rule on a tensor; where it multiplies arrays, it does so entry by entry."""
+    return rewrite(formula, lambda node: tidied(node) if _multiplies_arrays(node) else node)
+
+
+def _multiplies_arrays(node: Expr) -> bool:
+    return isinstance(node, Product) and sum(bool(shape_of(factor)) for factor in node.factors) > 1

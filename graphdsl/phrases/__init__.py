@@ -41,29 +41,22 @@ class Phrases:
                 found += _inlines(places[piece])
         return tuple(found)
 
-    def joined(self, items: list[Inlines]) -> Inlines:
+    def joined(self, items: Sequence[Inlines]) -> Inlines:
         """a; b; c."""
-        found: list[Inline] = []
-        for i, item in enumerate(items):
-            found += [Text(self.table["between_values"])] if i else []
-            found += item
-        return tuple(found)
+        return self._apart("between_values", items)
 
-    def enumerated(self, items: list[Inlines]) -> Inlines:
+    def enumerated(self, items: Sequence[Inlines]) -> Inlines:
         """a, b, c."""
-        found: list[Inline] = []
-        for i, item in enumerate(items):
-            found += [Text(self.table["penultimate_comma"])] if i else []
-            found += item
-        return tuple(found)
+        return self._apart("penultimate_comma", items)
 
     def sentences(self, items: Sequence[Inlines]) -> Inlines:
         """Sentences one after the other."""
-        found: list[Inline] = []
-        for i, item in enumerate(items):
-            found += [Text(self.table["between_sentences"])] if i and self.table["between_sentences"] else []
-            found += item
-        return tuple(found)
+        return self._apart("between_sentences", items)
+
+    def _apart(self, key: str, items: Sequence[Inlines]) -> Inlines:
+        """The items, with a phrase between them that may be empty."""
+        between = (Text(self.table[key]),) if self.table[key] else ()
+        return tuple(part for i, item in enumerate(items) for part in ((*between, *item) if i else item))
 
     def listed(self, items: list[Inlines]) -> Inlines:
         """a, b and c; some languages join two in another way than more."""

@@ -72,7 +72,7 @@ def picture(diagram: Diagram) -> Picture:
     thin = "draw=black!45, line width=0.4bp" if many else "draw=black!65, line width=0.7bp"
     body = "\n".join(f"  {line}" for line in lines if line)
     options = f"x=1bp, y=1bp, >=latex, {thin}, every node/.style={{inner sep=0pt, anchor=base}}"
-    sizes = "".join(f",\n  {name}/.style={{font={_font(size)}}}" for size, name in _SIZES.items() if f"[{name}" in body)
+    sizes = "".join(f",\n  {name}/.style={{font={font(size)}}}" for size, name in _SIZES.items() if f"[{name}" in body)
     return Picture(f"\\begin{{tikzpicture}}[{options}{sizes}]\n{body}\n\\end{{tikzpicture}}", width, height)
 
 
@@ -88,9 +88,9 @@ def _arrow(edge: draw.Edge, scale: float) -> str:
     looks = ["dashed" if edge.arrow.dashed else "", _toned(edge.arrow.tone, scale)]
     if edge.tip:
         start, *_, end = edge.splines[-1]
-        to_tip = f" -- {_at(edge.tip)}"
+        to_tip = f" -- {at(edge.tip)}"
         straight = " -- " in pieces[-1] and ".." not in pieces[-1] and _is_between(end, start, edge.tip)
-        pieces[-1] = (_at(start) if straight else pieces[-1]) + to_tip
+        pieces[-1] = (at(start) if straight else pieces[-1]) + to_tip
     before = [_draw(looks, piece) for piece in pieces[:-1]]
     return "\n  ".join([*before, _draw([head, *looks], pieces[-1])])
 
@@ -102,11 +102,11 @@ def _draw(looks: list[str], path: str) -> str:
 
 def _curve(points: tuple[Point, ...]) -> str:
     """Béziers of 3n + 1 control points; one whose points lie on a line is a line."""
-    found = _at(points[0])
+    found = at(points[0])
     for i in range(1, len(points) - 2, 3):
         start, a, b, end = points[i - 1 : i + 3]
         straight = _is_between(a, start, end) and _is_between(b, start, end)
-        found += f" -- {_at(end)}" if straight else f" .. controls {_at(a)} and {_at(b)} .. {_at(end)}"
+        found += f" -- {at(end)}" if straight else f" .. controls {at(a)} and {at(b)} .. {at(end)}"
     return found
 
 
@@ -124,11 +124,11 @@ def _outline(box: Box, shape: Shape, scale: float) -> str:
     if kind not in _STYLES:
         return ""
     options = ", ".join(filter(None, (_STYLES[kind], _shaded(box.shade), _toned(tone, scale))))
-    half_width, half_height = _length(shape.width / 2), _length(shape.height / 2)
+    half_width, half_height = length(shape.width / 2), length(shape.height / 2)
     if shape.form == "ellipse":
-        return rf"\draw[{options}] {_at(shape.centre)} ellipse[x radius={half_width}, y radius={half_height}];"
+        return rf"\draw[{options}] {at(shape.centre)} ellipse[x radius={half_width}, y radius={half_height}];"
     rect = shape.rect
-    return rf"\draw[{options}] {_at((rect.left, rect.bottom))} rectangle {_at((rect.right, rect.top))};"
+    return rf"\draw[{options}] {at((rect.left, rect.bottom))} rectangle {at((rect.right, rect.top))};"
 
 
 def _letters(expr: Expr | None, line: Inscription, tone: Tone) -> str:
@@ -136,20 +136,23 @@ def _letters(expr: Expr | None, line: Inscription, tone: Tone) -> str:
     if expr is None or not text.formula(expr).strip():
         return ""
     ink = "text=black!40" if tone == "pale" else _GRADIENT if line.part == "gradient" else ""
-    options = ", ".join(filter(None, (_SIZES.get(line.size) or f"font={_font(line.size)}", ink)))
+    options = ", ".join(filter(None, (_SIZES.get(line.size) or f"font={font(line.size)}", ink)))
     printed = INLINE.formula(expr)
     if line.part == "gradient" and isinstance(expr, Number):
         printed = rf"\mathit{{{printed}}}"  # so that a copier that knows no colours keeps it apart
-    return rf"\node[{options}] at {_at(line.at)} {{${printed}$}};"
+    return rf"\node[{options}] at {at(line.at)} {{${printed}$}};"
 
 
-def _font(size: float) -> str:
+def font(size: float) -> str:
+    """The letters of a size."""
     return rf"\fontsize{{{size:g}}}{{{1.2 * size:g}}}\selectfont"
 
 
-def _at(point: Point) -> str:
-    return f"({_length(point[0])}, {_length(point[1])})"
+def at(point: Point) -> str:
+    """A place of a picture."""
+    return f"({length(point[0])}, {length(point[1])})"
 
 
-def _length(value: float) -> str:
+def length(value: float) -> str:
+    """A length in the unit of a picture."""
     return f"{round(value, 2) + 0.0:g}"

@@ -24,7 +24,7 @@ def _plot(plot: Plot) -> Picture:
     lines = [rf"\draw[black!15, line width=0.4bp] {_segments(found.grid)};"] if found.grid else []
     lines.append(rf"\draw[black!65, line width=0.6bp] {_segments(found.rules)};")
     lines.append(rf"\draw[line width=1.2bp, line join=round, line cap=round] {_path(found.curve)};")
-    lines += [rf"\fill {_at(dot)} circle[radius=1.8bp];" for dot in found.dots]
+    lines += [rf"\fill {tikz.at(dot)} circle[radius=1.8bp];" for dot in found.dots]
     lines += [_letters(mark) for mark in found.letters]
     body = "\n".join(f"  {line}" for line in lines)
     extent = found.extent
@@ -34,24 +34,15 @@ def _plot(plot: Plot) -> Picture:
 
 
 def _segments(segments: Iterable[tuple[Point, Point]]) -> str:
-    return " ".join(f"{_at(start)} -- {_at(end)}" for start, end in segments)
+    return " ".join(f"{tikz.at(start)} -- {tikz.at(end)}" for start, end in segments)
 
 
 def _path(points: tuple[Point, ...]) -> str:
     """A line through the points, with a line of the source for every few."""
-    pieces = [" -- ".join(map(_at, points[i : i + 6])) for i in range(0, len(points), 6)]
+    pieces = [" -- ".join(map(tikz.at, points[i : i + 6])) for i in range(0, len(points), 6)]
     return "\n    -- ".join(pieces)
 
 
 def _letters(mark: Letters) -> str:
     printed = escaped(mark.name) if isinstance(mark.name, str) else f"${INLINE.formula(mark.name)}$"
-    size = rf"\fontsize{{{mark.line.size:g}}}{{{1.2 * mark.line.size:g}}}\selectfont"
-    return rf"\node[font={size}] at {_at(mark.line.at)} {{{printed}}};"
-
-
-def _at(point: Point) -> str:
-    return f"({_length(point[0])}, {_length(point[1])})"
-
-
-def _length(value: float) -> str:
-    return f"{round(value, 2) + 0.0:g}"
+    return rf"\node[font={tikz.font(mark.line.size)}] at {tikz.at(mark.line.at)} {{{printed}}};"
