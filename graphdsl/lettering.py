@@ -227,6 +227,8 @@ def _letters(expr: Expr) -> Runs:
             return (*_inner(expr.numerator, least), Run("/"), *_inner(expr.denominator, _POWER))
         case Power():
             return (*_inner(expr.base, _ATOM), *_raised(_letters(expr.exponent)))
+        case Partial(ink=Ink() as ink):
+            return _ink(ink)
         case Partial():
             return (Run("∂"), *_inner(expr.of, _ATOM), Run("/∂"), *_inner(expr.wrt, _ATOM))
         case Element():

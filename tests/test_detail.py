@@ -16,7 +16,9 @@ from reading import false_lines
 
 import graphdsl
 from graphdsl.document import Block, Derivation, Section
-from graphdsl.expr import Number, Relation
+from graphdsl.expr import Number, Partial, Relation, Symbol
+from graphdsl.lettering import plain
+from graphdsl.names import Ink
 from graphdsl.report import PARTS, Detail, Report, Style
 from graphdsl.solve import Solution
 from graphdsl.write import text
@@ -135,6 +137,28 @@ def test_delta_by_hand() -> None:
     ):
         assert any(line in other for other in said), line
     assert "∂E/∂H" not in "".join(said)
+
+
+def test_a_delta_is_one_in_every_format() -> None:
+    """The index is a digit below in each; no page says ∂E/∂z but where δ is defined."""
+    found = page(TWIN, style="delta")
+    names = {
+        "text": "δ₃",
+        "latex": r"\delta_3",
+        "markdown": r"\delta_3",
+        "typst": "δ_(3)",
+        "html": "<mi>δ</mi><mrow><mn>3</mn>",
+    }
+    derivative = {
+        "latex": r"\partial z_3",
+        "markdown": r"\partial z_3",
+        "html": "<mi>∂</mi><msub><mi>z</mi><mrow><mn>3</mn>",
+    }
+    for format, name in names.items():
+        said = found.render(format).content.decode()
+        assert name in said, format
+        assert derivative.get(format, "∂z₃") not in said, format
+    assert plain(Partial(Symbol("E"), Symbol("z3"), ink=Ink("δ", "3"))) == "δ3"
 
 
 def test_with_delta_carried_numbers_are_printed_first() -> None:

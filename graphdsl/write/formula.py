@@ -57,7 +57,6 @@ ATOM = 50
 MINUS = "−"
 DOT = "·"
 CROSS = "×"
-PARTIAL = "∂"
 DIRECT = "direct"
 
 
@@ -109,6 +108,7 @@ def is_short(ink: Ink) -> bool:
 class Printer(ABC):
     """Prints the algebra. A format says how its numerals, names, fractions … look; signs and brackets are settled here."""
 
+    round_d = "∂"
     minus = MINUS
     dot = f" {DOT} "
     cross = f" {CROSS} "
@@ -174,6 +174,8 @@ class Printer(ABC):
             case Array():
                 strength = POWER if self.lying and len(expr.shape) == 1 else ATOM
                 return Piece(self.written_array(self.entries(expr), expr.shape), strength)
+            case Partial(ink=Ink() as ink):
+                return self.symbol(ink)
             case Partial():
                 return self.partial(expr)
             case Relation():
@@ -292,9 +294,7 @@ class Printer(ABC):
         return self.formula(entry)
 
     def partial(self, partial: Partial) -> Piece:
-        if partial.ink is not None:
-            return Piece(self.name(partial.ink), POWER if partial.ink.sup else ATOM)
-        above, below = (PARTIAL + self._differential(x) for x in (partial.of, partial.wrt))
+        above, below = (self.round_d + self._differential(x) for x in (partial.of, partial.wrt))
         text, strength = self.ratio(above, below)
         return Piece(self.marked(text), strength) if partial.marked else Piece(text, strength)
 

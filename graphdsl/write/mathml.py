@@ -6,14 +6,13 @@ import html
 import re
 from functools import lru_cache
 
-from graphdsl.expr import Expr, IndexedSum, Number, Partial, Power, Quotient, Symbol
+from graphdsl.expr import Expr, IndexedSum, Number, Power, Quotient, Symbol
 from graphdsl.names import Ink
 from graphdsl.numbers import Written, written
 from graphdsl.write.formula import (
     ATOM,
     DIRECT,
     JUXTAPOSED,
-    PARTIAL,
     POWER,
     PRODUCT,
     SLASHED,
@@ -38,6 +37,7 @@ def escaped(words: str) -> str:
 class MathMLPrinter(Printer):
     """A formula as MathML, a quotient as a fraction. What is printed is a run of elements, to be put into a row."""
 
+    round_d = "<mi>∂</mi>"
     minus = '<mo form="prefix">−</mo>'
     dot = "<mo>·</mo>"
     cross = "<mo>×</mo>"
@@ -89,11 +89,6 @@ class MathMLPrinter(Printer):
 
     def setting(self, words: str) -> str:
         return f"<mtext>{escaped(words)}</mtext>"
-
-    def partial(self, partial: Partial) -> Piece:
-        above, below = (_ROUND_D + self._differential(x) for x in (partial.of, partial.wrt))
-        text, strength = self.ratio(above, below)
-        return Piece(self.marked(text), strength) if partial.marked else Piece(text, strength)
 
     def quotient(self, numerator: Expr, denominator: Expr) -> Piece:
         if is_wide_quotient(numerator, denominator):
@@ -184,7 +179,6 @@ DISPLAY = MathMLPrinter()
 SLASHED_DISPLAY = SlashedMathMLPrinter()
 INLINE = InlineMathMLPrinter()
 
-_ROUND_D = f"<mi>{PARTIAL}</mi>"
 _ACCENTS = {"hat": "^", "bar": "¯", "tilde": "~", "dot": "˙"}
 _SIGNS = {"Σ": "∑", "·": "·", "-": "−", "*": "·"}
 _MARKS = {"T": "⊤", "ᵀ": "⊤", "*": "∗"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from graphdsl.expr import Element, Expr, IndexedSum, Number, Partial, Quotient, Symbol
+from graphdsl.expr import Expr, IndexedSum, Number, Quotient
 from graphdsl.names import Ink
 from graphdsl.numbers import Written, written
 from graphdsl.write import text
@@ -38,6 +38,7 @@ _HIGH = re.compile(r"\\frac|\\begin|\\sum|\\left|\\sqrt")
 class TexPrinter(Printer):
     """A formula of a display; a quotient is a fraction."""
 
+    round_d = r"\partial "
     minus = "-"
     dot = r" \cdot "
     cross = r" \times "
@@ -89,14 +90,6 @@ class TexPrinter(Printer):
         return (
             rf"\text{{{escaped(word)} }}" + value.replace("×", r" \times ") if value else rf"\text{{{escaped(word)}}}"
         )
-
-    def partial(self, partial: Partial) -> Piece:
-        above, below = (
-            rf"\partial {self.within(x, POWER if isinstance(x, Symbol | Element) else ATOM)}"
-            for x in (partial.of, partial.wrt)
-        )
-        found, strength = self.ratio(above, below)
-        return Piece(self.marked(found), strength) if partial.marked else Piece(found, strength)
 
     def quotient(self, numerator: Expr, denominator: Expr) -> Piece:
         if is_wide_quotient(numerator, denominator):
